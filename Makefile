@@ -1,0 +1,157 @@
+# Tessera. `make` builds, `make test` installs what is missing and runs everything, `make run` starts a cluster here.
+#
+#   make CC=clang                        another compiler      (into build/clang)
+#   make SANITIZE=address,undefined      with sanitizers       (into build/address-undefined)
+#   make unit-bytes                      one unit test
+
+.DEFAULT_GOAL := all
+.SECONDEXPANSION:
+.DELETE_ON_ERROR:
+MAKEFLAGS += --no-builtin-rules
+
+VERSION := 0.1.0
+
+ifeq ($(origin CC),default)
+CC := gcc
+endif
+
+# `make V=1` shows the commands.
+Q := $(if $(V),,@)
+
+comma := ,
+variant := $(filter-out gcc,$(notdir $(CC))) $(subst $(comma),-,$(SANITIZE))
+variant := $(subst $() ,-,$(strip $(variant)))
+OUT := build$(if $(variant),/$(variant))
+
+WARNINGS := -Wall -Wextra -Wshadow -Wconversion -Wstrict-prototypes -Wmissing-prototypes -Wvla -Wundef -Wpointer-arith \
+            -Wcast-qual -Wwrite-strings -Wformat=2 -Wold-style-definition -Werror
+CPPFLAGS := -Icommon -I. -D_GNU_SOURCE -DTESSERA_VERSION='"$(VERSION)"'
+CFLAGS := -std=c11 -O2 -g -fPIE -fno-common -fstack-protector-strong $(WARNINGS)
+LDFLAGS := -pie -pthread -Wl,--as-needed -Wl,-z,relro,-z,now
+LIBS := -lhiredis -levent_openssl -levent_core -levent_extra -lwslay -lmsgpackc -lssl -lcrypto -lhttp_parser -ljansson \
+        -lpng -lz -lm
+
+ifdef SANITIZE
+CFLAGS += -O1 -fsanitize=$(SANITIZE) -fno-sanitize-recover=all -fno-omit-frame-pointer
+LDFLAGS += -fsanitize=$(SANITIZE)
+else
+CPPFLAGS += -D_FORTIFY_SOURCE=2
+endif
+
+# ---- Programs --------------------------------------------------------------------------------------------------------
+
+COMMON_SRC := $(wildcard common/core/*.c common/io/*.c proto/*.c)
+GATEWAY_SRC := $(wildcard gateway/*.c)
+SHARD_SRC := $(wildcard shard/*.c)
+LOAD_SRC := $(wildcard tests/tools/*.c)
+
+objects = $(patsubst %.c,$(OUT)/obj/%.o,$(1))
+
+PROGRAMS := $(if $(GATEWAY_SRC),$(OUT)/tessera-gateway) $(if $(SHARD_SRC),$(OUT)/tessera-shard) \
+            $(if $(LOAD_SRC),$(OUT)/tessera-load)
+
+.PHONY: all
+all: $(PROGRAMS) $(OUT)/libcommon.a
+
+$(OUT)/tessera-gateway: $(call objects,$(GATEWAY_SRC)) $(OUT)/libcommon.a
+$(OUT)/tessera-shard: $(call objects,$(SHARD_SRC)) $(OUT)/libcommon.a
+$(OUT)/tessera-load: $(call objects,$(LOAD_SRC)) $(OUT)/libcommon.a
+
+$(OUT)/tessera-%:
+	@echo "  LD $@"
+	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(LIBS)
+
+$(OUT)/libcommon.a: $(call objects,$(COMMON_SRC))
+	@echo "  AR $@"
+	$(Q)rm -f $@ && $(AR) rcs $@ $^
+
+$(OUT)/obj/%.o: %.c Makefile
+	@mkdir -p $(@D)
+	@echo "  CC $@"
+	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
+
+# The scripts are built into the program.
+$(OUT)/obj/proto/lua_scripts.o: $(wildcard proto/lua/*.lua)
+
+# ---- Unit tests ------------------------------------------------------------------------------------------------------
+#
+# Each test links only the objects that its line in a fragment names, so that the link proves what is pure:
+#   test_bytes_OBJS := common/core/bytes common/core/err
+#   test_hmac_LIBS := -lcrypto
+
+include $(wildcard tests/unit/*.mk)
+
+UNIT_SRC := $(wildcard tests/unit/test_*.c)
+UNIT_NAMES := $(patsubst tests/unit/test_%.c,%,$(UNIT_SRC))
+UNIT_TESTS := $(UNIT_NAMES:%=$(OUT)/unit/test_%)
+
+.PHONY: unit unit-build unit-run $(UNIT_NAMES:%=unit-%)
+unit-build: $(UNIT_TESTS)
+
+unit: unit-build
+	@tests/run unit $(UNIT_TESTS)
+
+unit-run:
+	@tests/run unit $(UNIT_TESTS)
+
+$(UNIT_NAMES:%=unit-%): unit-%: $(OUT)/unit/test_%
+	$<
+
+$(OUT)/unit/test_%: $(OUT)/obj/tests/unit/test_%.o $$(addprefix $(OUT)/obj/,$$(addsuffix .o,$$(test_$$*_OBJS)))
+	@mkdir -p $(@D)
+	@echo "  LD $@"
+	$(Q)$(CC) $(LDFLAGS) $(test_$*_LDFLAGS) -o $@ $^ $(test_$*_LIBS) -lcmocka
+
+.SECONDARY:
+
+# ---- Form and lint ---------------------------------------------------------------------------------------------------
+
+C_FILES = $(wildcard common/*/*.[ch] proto/*.[ch] gateway/*.[ch] shard/*.[ch] tests/unit/*.[ch] tests/sim/*.[ch] \
+          tests/fuzz/*.[ch] tests/bench/*.[ch] tests/tools/*.[ch])
+TIDY_FILES = $(COMMON_SRC) $(GATEWAY_SRC) $(SHARD_SRC) $(LOAD_SRC)
+
+.PHONY: format format-check lint lint-layers lint-cppcheck lint-tidy
+format:
+	clang-format -i $(C_FILES)
+
+format-check:
+	clang-format --dry-run --Werror $(C_FILES)
+
+lint: lint-layers lint-cppcheck lint-tidy
+
+lint-layers:
+	tests/lint-layers
+
+lint-cppcheck:
+	cppcheck --quiet --error-exitcode=1 --std=c11 --enable=warning,performance,portability --inline-suppr \
+	    --suppress=missingIncludeSystem --suppress=unknownMacro --suppress=ctuuninitvar -Icommon -I. -D_GNU_SOURCE \
+	    -DTESSERA_VERSION='"$(VERSION)"' $(TIDY_FILES)
+
+lint-tidy: $(TIDY_FILES:%=$(OUT)/tidy/%.ok)
+
+$(OUT)/tidy/%.c.ok: %.c .clang-tidy $(wildcard common/*/*.h proto/*.h gateway/*.h shard/*.h)
+	@mkdir -p $(@D)
+	@echo "  TIDY $<"
+	$(Q)clang-tidy --quiet --warnings-as-errors='*' $< -- $(CPPFLAGS) -std=c11
+	@touch $@
+
+# ---- Everything ------------------------------------------------------------------------------------------------------
+
+.PHONY: setup setup-test test run clean
+setup:
+	@tests/setup build
+
+setup-test:
+	@tests/setup build test
+
+test: setup-test
+	@tests/run all
+
+run: setup
+	@$(MAKE) all
+	deploy/run-cluster
+
+clean:
+	rm -rf build
+
+-include $(shell find $(OUT)/obj -name '*.d' 2>/dev/null)

@@ -1,0 +1,118 @@
+// The event loop of a process: libevent's, with one clock reading per turn, timers that live in their owner, and work
+// that is put off to the end of the turn.
+//
+// A turn is one wait of the kernel and the callbacks of all that it found ready. Everything here belongs to the thread
+// that runs the loop.
+//
+//   struct loop *loop = loop_new();
+//   ... open things on it ...
+//   loop_run(loop);                       until loop_stop
+//   ... close them ...
+//   loop_free(loop);
+#pragma once
+
+#include "core/err.h"
+#include "core/hist.h"
+#include "core/monotime.h"
+
+#include <event2/event.h>
+#include <event2/event_struct.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+// Priorities for event_priority_set. New events are NORMAL. LOW ones wait while normal ones are ready: for work that
+// may starve, never for what bounds a queue.
+#define LOOP_PRIORITY_NORMAL 1
+#define LOOP_PRIORITY_LOW 2
+
+struct loop;
+struct evdns_base;
+
+// NULL when memory or descriptors are short. Ignores SIGPIPE for the process.
+struct loop *loop_new(void);
+
+// Runs what was deferred, then frees. Timers and deferred calls must be disarmed or due no more.
+void loop_free(struct loop *loop);
+
+// Runs until loop_stop is called. Returns 0, or ERR_IO when libevent fails.
+MUST_CHECK int loop_run(struct loop *loop);
+
+// Runs one turn and waits for it at most `wait_ms` (for tests and tools).
+void loop_run_once(struct loop *loop, int64_t wait_ms);
+
+// Ends loop_run after the running callback. Deferred work still runs before loop_run returns.
+void loop_stop(struct loop *loop);
+
+// For bufferevents and events of one's own.
+struct event_base *loop_base(struct loop *loop);
+
+// The resolver that this loop shares, made at first use; NULL when it cannot be made.
+struct evdns_base *loop_dns(struct loop *loop);
+
+// The moment at which this turn began: the same for all callbacks of one turn.
+struct monotime loop_now(struct loop *loop);
+
+// A fresh reading of the same clock, for measuring within a turn.
+struct monotime loop_now_exact(void);
+
+// Unix time in milliseconds at the beginning of this turn. For logs and expiry only: it may jump.
+int64_t loop_wall_ms(struct loop *loop);
+uint32_t loop_wall_s(struct loop *loop);
+
+// ---- Timers --------------------------------------------------------------------------------------------------------
+
+typedef void loop_timer_cb(void *arg);
+
+// Embedded in its owner. One shot: a timer that goes on arms itself again in its callback.
+struct loop_timer {
+    struct event event;
+    loop_timer_cb *on_fire;
+    void *arg;
+};
+
+void loop_timer_init(struct loop_timer *timer, struct loop *loop, loop_timer_cb *on_fire, void *arg);
+
+// Fires once, `delay_ms` from now (negative counts as 0, never within the running callback). Arming again moves it.
+void loop_timer_arm_ms(struct loop_timer *timer, int64_t delay_ms);
+
+// Finer, for ticks.
+void loop_timer_arm_us(struct loop_timer *timer, int64_t delay_us);
+
+// Harmless when it is not armed. After it the memory may go.
+void loop_timer_disarm(struct loop_timer *timer);
+bool loop_timer_armed(const struct loop_timer *timer);
+
+// ---- End of turn ---------------------------------------------------------------------------------------------------
+
+typedef void loop_deferred_cb(void *arg);
+
+// Embedded in its owner; zero it, or use loop_deferred_init.
+struct loop_deferred {
+    struct loop_deferred *next; // NULL when it is not queued
+    struct loop_deferred *prev;
+    loop_deferred_cb *run;
+    void *arg;
+};
+
+void loop_deferred_init(struct loop_deferred *deferred, loop_deferred_cb *run, void *arg);
+
+// Calls run(arg) once, after the callbacks that are ready now and in the order of the calls. Queueing again before it
+// ran changes nothing. What is deferred from within a deferred call runs in the next turn. `run` may free its owner:
+// this is how an object dies, never inside its own callback.
+void loop_defer(struct loop *loop, struct loop_deferred *deferred);
+
+// Takes it back; harmless when it is not queued.
+void loop_deferred_cancel(struct loop_deferred *deferred);
+
+// ---- Signals and health --------------------------------------------------------------------------------------------
+
+#define LOOP_SIGNALS_MAX 8
+
+typedef void loop_signal_cb(int signo, void *arg);
+
+// Calls back from the loop, never from the signal handler. ERR_FULL after LOOP_SIGNALS_MAX, ERR_IO.
+MUST_CHECK int loop_on_signal(struct loop *loop, int signo, loop_signal_cb *on_signal, void *arg);
+
+// How late a timer of the loop was, in microseconds, ten times a second: the delay that everything else saw as well.
+// Measured from the first call on.
+const struct hist *loop_lag(struct loop *loop);

@@ -1,0 +1,226 @@
+#include "io/sock.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+// ---- Addresses
+// -------------------------------------------------------------------------------------------------------
+
+static int port_parse(const char *text, uint16_t *port)
+{
+    unsigned value = 0;
+    size_t len = strlen(text);
+    if (len == 0 || len > 5)
+        return ERR_MALFORMED;
+    for (size_t i = 0; i < len; i++) {
+        if (text[i] < '0' || text[i] > '9')
+            return ERR_MALFORMED;
+        value = value * 10 + (unsigned)(text[i] - '0');
+    }
+    if (value > UINT16_MAX)
+        return ERR_MALFORMED;
+    *port = (uint16_t)value;
+    return 0;
+}
+
+int sock_split(const char *text, char host[SOCK_HOST_SIZE], uint16_t *port)
+{
+    const char *colon = strrchr(text, ':');
+    const char *start = text;
+    if (colon == NULL)
+        return ERR_MALFORMED;
+    const char *stop = colon;
+    if (*start == '[') {
+        if (stop - start < 3 || stop[-1] != ']')
+            return ERR_MALFORMED;
+        start++;
+        stop--;
+    } else if (memchr(start, ':', (size_t)(stop - start)) != NULL) {
+        return ERR_MALFORMED; // IPv6 without brackets: where it ends would be a guess
+    }
+    size_t len = (size_t)(stop - start);
+    if (len >= SOCK_HOST_SIZE)
+        return ERR_MALFORMED;
+    for (size_t i = 0; i < len; i++) {
+        if (start[i] <= ' ' || start[i] > '~' || start[i] == '[' || start[i] == ']')
+            return ERR_MALFORMED;
+    }
+    memcpy(host, start, len);
+    host[len] = '\0';
+    return port_parse(colon + 1, port);
+}
+
+int sock_parse(const char *text, struct sockaddr_storage *sa, socklen_t *len)
+{
+    char host[SOCK_HOST_SIZE];
+    uint16_t port;
+    int err = sock_split(text, host, &port);
+    if (err != 0)
+        return err;
+    memset(sa, 0, sizeof *sa);
+    struct sockaddr_in *in = (struct sockaddr_in *)sa;
+    struct sockaddr_in6 *in6 = (struct sockaddr_in6 *)sa;
+    if (inet_pton(AF_INET, host, &in->sin_addr) == 1) {
+        in->sin_family = AF_INET;
+        in->sin_port = htons(port);
+        *len = sizeof *in;
+        return 0;
+    }
+    if (inet_pton(AF_INET6, host[0] != '\0' ? host : "::", &in6->sin6_addr) == 1) {
+        in6->sin6_family = AF_INET6;
+        in6->sin6_port = htons(port);
+        *len = sizeof *in6;
+        return 0;
+    }
+    return ERR_MALFORMED;
+}
+
+static uint16_t port_of(const struct sockaddr_storage *sa)
+{
+    if (sa->ss_family == AF_INET)
+        return ntohs(((const struct sockaddr_in *)sa)->sin_port);
+    if (sa->ss_family == AF_INET6)
+        return ntohs(((const struct sockaddr_in6 *)sa)->sin6_port);
+    return 0;
+}
+
+void sock_format(const struct sockaddr *sa, char text[SOCK_TEXT_SIZE])
+{
+    struct sockaddr_storage copy = {0};
+    struct addr addr;
+    char shown[ADDR_TEXT_SIZE];
+    size_t len = sa->sa_family == AF_INET ? sizeof(struct sockaddr_in) : sizeof(struct sockaddr_in6);
+    if (addr_from_sockaddr(&addr, sa, len) != 0) {
+        snprintf(text, SOCK_TEXT_SIZE, "?");
+        return;
+    }
+    memcpy(&copy, sa, len);
+    addr_to_text(&addr, shown);
+    snprintf(text, SOCK_TEXT_SIZE, addr_is_v4(&addr) ? "%s:%u" : "[%s]:%u", shown, port_of(&copy));
+}
+
+// ---- Listening
+// -------------------------------------------------------------------------------------------------------
+
+static int listen_on(const struct sockaddr_storage *sa, socklen_t len, int backlog, bool reuse_port)
+{
+    const int on = 1;
+    const int off = 0;
+    int fd = socket(sa->ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    if (fd < 0)
+        return ERR_IO;
+    if (setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on) != 0)
+        goto fail;
+    if (reuse_port && setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &on, sizeof on) != 0)
+        goto fail;
+    if (sa->ss_family == AF_INET6 && setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &off, sizeof off) != 0)
+        goto fail;
+    if (bind(fd, (const struct sockaddr *)sa, len) != 0 || listen(fd, backlog) != 0)
+        goto fail;
+    return fd;
+
+fail:;
+    int saved = errno;
+    close(fd);
+    errno = saved;
+    return ERR_IO;
+}
+
+int sock_listen(const char *text, int backlog, bool reuse_port)
+{
+    struct sockaddr_storage sa;
+    socklen_t len;
+    int err = sock_parse(text, &sa, &len);
+    if (err != 0)
+        return err;
+    int fd = listen_on(&sa, len, backlog, reuse_port);
+    // "Every address" on a host without IPv6, as containers often are.
+    if (fd < 0 && text[0] == ':' && (errno == EAFNOSUPPORT || errno == EADDRNOTAVAIL)) {
+        struct sockaddr_in any = {.sin_family = AF_INET, .sin_port = htons(port_of(&sa))};
+        memset(&sa, 0, sizeof sa);
+        memcpy(&sa, &any, sizeof any);
+        fd = listen_on(&sa, sizeof any, backlog, reuse_port);
+    }
+    return fd;
+}
+
+uint16_t sock_port(int fd)
+{
+    struct sockaddr_storage sa = {0};
+    socklen_t len = sizeof sa;
+    if (getsockname(fd, (struct sockaddr *)&sa, &len) != 0)
+        return 0;
+    return port_of(&sa);
+}
+
+static int accept_error(int error)
+{
+    switch (error) {
+    case EAGAIN:
+        return ERR_AGAIN;
+    case EMFILE:
+    case ENFILE:
+    case ENOBUFS:
+    case ENOMEM:
+        return ERR_FULL;
+    case EBADF:
+    case EINVAL:
+    case ENOTSOCK:
+    case EOPNOTSUPP:
+    case EFAULT:
+        return ERR_IO;
+    default:
+        return 0; // the fault of this one connection: it has gone again already
+    }
+}
+
+int sock_accept(int listen_fd, struct sockaddr_storage *peer, socklen_t *peer_len)
+{
+    const int on = 1;
+    for (;;) {
+        if (peer != NULL)
+            *peer_len = sizeof *peer;
+        int fd =
+            accept4(listen_fd, (struct sockaddr *)peer, peer != NULL ? peer_len : NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+        if (fd >= 0) {
+            (void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+            return fd;
+        }
+        int err = accept_error(errno);
+        if (err != 0)
+            return err;
+    }
+}
+
+// ---- Options
+// ---------------------------------------------------------------------------------------------------------
+
+int sock_set_nonblocking(int fd)
+{
+    int flags = fcntl(fd, F_GETFL);
+    if (flags < 0 || fcntl(fd, F_SETFL, flags | O_NONBLOCK) != 0)
+        return ERR_IO;
+    return 0;
+}
+
+static void set(int fd, int level, int option, int value)
+{
+    (void)setsockopt(fd, level, option, &value, sizeof value);
+}
+
+void sock_tune(int fd, unsigned user_timeout_ms)
+{
+    set(fd, IPPROTO_TCP, TCP_NODELAY, 1);
+    set(fd, SOL_SOCKET, SO_KEEPALIVE, 1);
+    set(fd, IPPROTO_TCP, TCP_KEEPIDLE, 30);
+    set(fd, IPPROTO_TCP, TCP_KEEPINTVL, 10);
+    set(fd, IPPROTO_TCP, TCP_KEEPCNT, 3);
+    if (user_timeout_ms != 0)
+        set(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, (int)user_timeout_ms);
+}

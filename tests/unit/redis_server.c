@@ -1,0 +1,70 @@
+#include "redis_server.h"
+
+#include "check.h"
+
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+
+void redis_server_init(struct redis_server *server)
+{
+    struct sockaddr_in sa = {.sin_family = AF_INET};
+    socklen_t len = sizeof sa;
+    sa.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    int fd = socket(AF_INET, SOCK_STREAM, 0);
+    assert_int_equal(bind(fd, (struct sockaddr *)&sa, len), 0);
+    assert_int_equal(getsockname(fd, (struct sockaddr *)&sa, &len), 0);
+    close(fd);
+    *server = (struct redis_server){.port = ntohs(sa.sin_port)};
+    snprintf(server->address, sizeof server->address, "127.0.0.1:%u", server->port);
+}
+
+static int answers(uint16_t port)
+{
+    struct sockaddr_in sa = {.sin_family = AF_INET, .sin_port = htons(port)};
+    sa.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    int fd = socket(AF_INET, SOCK_STREAM, 0);
+    int ok = connect(fd, (struct sockaddr *)&sa, sizeof sa) == 0;
+    close(fd);
+    return ok;
+}
+
+void redis_server_start(struct redis_server *server, const char *password)
+{
+    char port[8];
+    snprintf(port, sizeof port, "%u", server->port);
+    server->pid = fork();
+    assert_true(server->pid >= 0);
+    if (server->pid == 0) {
+        prctl(PR_SET_PDEATHSIG, SIGKILL); // a test that crashes leaves nothing behind
+        execlp("redis-server", "redis-server", "--port", port, "--bind", "127.0.0.1", "--save", "", "--appendonly",
+               "no", "--logfile", "/dev/null", "--dir", "/tmp", "--requirepass", password != NULL ? password : "",
+               (char *)NULL);
+        _exit(127);
+    }
+    for (int i = 0; i < 500; i++) {
+        if (answers(server->port))
+            return;
+        usleep(10000);
+    }
+    fail_msg("redis-server did not start");
+}
+
+void redis_server_kill(struct redis_server *server)
+{
+    if (server->pid == 0)
+        return;
+    kill(server->pid, SIGKILL);
+    waitpid(server->pid, NULL, 0);
+    server->pid = 0;
+}
+
+void redis_server_freeze(struct redis_server *server, int frozen)
+{
+    kill(server->pid, frozen ? SIGSTOP : SIGCONT);
+}
