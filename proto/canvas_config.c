@@ -1,0 +1,157 @@
+#include "proto/canvas_config.h"
+
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "proto/bus_proto.h"
+
+#define COOLDOWN_MS_MAX 86400000u
+#define GUESTS_MAX 1024u
+
+enum field {
+    FIELD_VERSION,
+    FIELD_WIDTH,
+    FIELD_HEIGHT,
+    FIELD_EDGE,
+    FIELD_COOLDOWN,
+    FIELD_GUESTS,
+    FIELD_USER_GROUPS,
+    FIELD_READ_ONLY,
+    FIELD_PALETTE,
+    FIELD_COUNT
+};
+
+/* Every field of {cluster}:config. All but the palette are decimal numbers between min and max. */
+static const struct field_rule {
+    const char *name;
+    uint32_t min, max;
+} rules[FIELD_COUNT] = {
+    [FIELD_VERSION] = {"version", 1, UINT32_MAX},
+    [FIELD_WIDTH] = {"width", 1, GEOM_SIDE_MAX},
+    [FIELD_HEIGHT] = {"height", 1, GEOM_SIDE_MAX},
+    [FIELD_EDGE] = {"edge", 64, GEOM_EDGE_MAX},
+    [FIELD_COOLDOWN] = {"cooldown_ms", 0, COOLDOWN_MS_MAX},
+    [FIELD_GUESTS] = {"guests_per_address", 0, GUESTS_MAX},
+    [FIELD_USER_GROUPS] = {"user_groups", USER_GROUPS, USER_GROUPS},
+    [FIELD_READ_ONLY] = {"read_only", 0, 1},
+    [FIELD_PALETTE] = {"palette", 0, 0},
+};
+
+static enum field field_named(const char *name, size_t len)
+{
+    for (int i = 0; i < FIELD_COUNT; i++) {
+        if (strlen(rules[i].name) == len && memcmp(rules[i].name, name, len) == 0)
+            return (enum field)i;
+    }
+    return FIELD_COUNT;
+}
+
+static int parse_number(const char *text, size_t len, const struct field_rule *rule, uint32_t *out)
+{
+    uint64_t value = 0;
+    if (len < 1 || len > 10)
+        return ERR_MALFORMED;
+    for (size_t i = 0; i < len; i++) {
+        if (text[i] < '0' || text[i] > '9')
+            return ERR_MALFORMED;
+        value = value * 10 + (uint64_t)(text[i] - '0');
+    }
+    if (value < rule->min || value > rule->max)
+        return ERR_MALFORMED;
+    *out = (uint32_t)value;
+    return 0;
+}
+
+static int parse_palette(const char *text, size_t len, struct palette *out, char *errbuf, size_t errlen)
+{
+    char why[160];
+    if (palette_parse(out, text, len, why, sizeof why) == 0)
+        return 0;
+    (void)snprintf(errbuf, errlen, "stored palette: %s", why);
+    return ERR_MALFORMED;
+}
+
+int canvas_config_parse(const char *const *fields, const size_t *lens, size_t count, struct canvas_config *out,
+                        char *errbuf, size_t errlen)
+{
+    uint32_t numbers[FIELD_COUNT] = {0};
+    bool seen[FIELD_COUNT] = {false};
+    for (size_t i = 0; i + 1 < count; i += 2) {
+        enum field field = field_named(fields[i], lens[i]);
+        if (field == FIELD_COUNT)
+            continue;
+        seen[field] = true;
+        if (field == FIELD_PALETTE) {
+            if (parse_palette(fields[i + 1], lens[i + 1], &out->palette, errbuf, errlen) != 0)
+                return ERR_MALFORMED;
+        } else if (parse_number(fields[i + 1], lens[i + 1], &rules[field], &numbers[field]) != 0) {
+            (void)snprintf(errbuf, errlen, "stored %s: not a number from %" PRIu32 " to %" PRIu32, rules[field].name,
+                           rules[field].min, rules[field].max);
+            return ERR_MALFORMED;
+        }
+    }
+    for (int i = 0; i < FIELD_COUNT; i++) {
+        if (!seen[i]) {
+            (void)snprintf(errbuf, errlen, "stored %s: missing", rules[i].name);
+            return ERR_MALFORMED;
+        }
+    }
+    out->version = numbers[FIELD_VERSION];
+    out->geom = (struct geom){numbers[FIELD_WIDTH], numbers[FIELD_HEIGHT], (uint16_t)numbers[FIELD_EDGE]};
+    out->cooldown_ms = numbers[FIELD_COOLDOWN];
+    out->guests_per_address = numbers[FIELD_GUESTS];
+    out->read_only = numbers[FIELD_READ_ONLY] == 1;
+    if (!geom_valid(&out->geom)) {
+        (void)snprintf(errbuf, errlen, "stored edge: not 64, 128 or 256");
+        return ERR_MALFORMED;
+    }
+    return 0;
+}
+
+struct report {
+    char *at;
+    size_t left;
+    bool any;
+};
+
+__attribute__((format(printf, 2, 3))) static void say(struct report *report, const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    int len = vsnprintf(report->at, report->left, format, args);
+    va_end(args);
+    size_t used = len < 0 ? 0 : (size_t)len;
+    if (used >= report->left)
+        used = report->left > 0 ? report->left - 1 : 0;
+    report->at += used;
+    report->left -= used;
+}
+
+static void compare(struct report *report, enum field field, uint32_t flag, uint32_t stored)
+{
+    if (flag == stored)
+        return;
+    say(report, "%s%s %" PRIu32 " (stored %" PRIu32 ")", report->any ? ", " : "", rules[field].name, flag, stored);
+    report->any = true;
+}
+
+bool canvas_config_differs(const struct canvas_config *stored, const struct canvas_config *flags, char *errbuf,
+                           size_t errlen)
+{
+    struct report report = {.at = errbuf, .left = errlen};
+    if (errlen > 0)
+        errbuf[0] = '\0';
+    compare(&report, FIELD_WIDTH, flags->geom.width, stored->geom.width);
+    compare(&report, FIELD_HEIGHT, flags->geom.height, stored->geom.height);
+    compare(&report, FIELD_EDGE, flags->geom.edge, stored->geom.edge);
+    compare(&report, FIELD_COOLDOWN, flags->cooldown_ms, stored->cooldown_ms);
+    compare(&report, FIELD_GUESTS, flags->guests_per_address, stored->guests_per_address);
+    const struct palette *ours = &flags->palette;
+    if (ours->count != stored->palette.count || !palette_extends(ours, &stored->palette)) {
+        say(&report, "%spalette of %u colors (stored %u)", report.any ? ", " : "", ours->count, stored->palette.count);
+        report.any = true;
+    }
+    return report.any;
+}

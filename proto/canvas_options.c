@@ -1,0 +1,20 @@
+#include "proto/canvas_options.h"
+
+#include <string.h>
+
+int canvas_options_config(const struct canvas_options *options, struct canvas_config *config, char *error,
+                          size_t error_size)
+{
+    *config = (struct canvas_config){
+        .geom = {.width = (uint32_t)options->width,
+                 .height = (uint32_t)options->height,
+                 .edge = (uint16_t)(64u << (unsigned)options->tile_edge)},
+        .cooldown_ms = (uint32_t)options->cooldown_ms,
+        .guests_per_address = (uint32_t)options->guests_per_address,
+    };
+    if (options->palette[0] == '\0') {
+        config->palette = *palette_default();
+        return 0;
+    }
+    return palette_parse(&config->palette, options->palette, strlen(options->palette), error, error_size);
+}

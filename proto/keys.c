@@ -1,0 +1,66 @@
+#include "proto/keys.h"
+
+#include <stdbool.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "proto/bus_proto.h"
+
+static const char *const tile_suffixes[] = {
+    [KEY_TILE_META] = "meta", [KEY_TILE_PX] = "px",     [KEY_TILE_LAST] = "last", [KEY_TILE_LOG] = "log",
+    [KEY_TILE_DUP0] = "dup0", [KEY_TILE_DUP1] = "dup1", [KEY_TILE_BUS] = "bus",
+};
+
+size_t key_tile(char to[KEY_MAX], struct tile tile, enum key_tile what)
+{
+    return (size_t)snprintf(to, KEY_MAX, "{t:%u:%u}:%s", tile.tx, tile.ty, tile_suffixes[what]);
+}
+
+size_t key_user(char to[KEY_MAX], uint64_t user)
+{
+    unsigned group = (unsigned)(user % USER_GROUPS);
+    return (size_t)snprintf(to, KEY_MAX, "{u:%u}:%016llx", group, (unsigned long long)user);
+}
+
+size_t key_address(char to[KEY_MAX], const struct addr *address)
+{
+    char text[ADDR_KEY_SIZE];
+    addr_key(address, text);
+    return (size_t)snprintf(to, KEY_MAX, "{a:%s}", text);
+}
+
+/* Skips `text`, which must come next. */
+static bool skip(const char **at, const char *end, const char *text)
+{
+    size_t len = strlen(text);
+    if ((size_t)(end - *at) < len || memcmp(*at, text, len) != 0)
+        return false;
+    *at += len;
+    return true;
+}
+
+/* A decimal number as we write it: no leading zeros, so that every tile has one name only. */
+static bool take_u16(const char **at, const char *end, uint16_t *out)
+{
+    const char *start = *at;
+    uint32_t value = 0;
+    while (*at < end && **at >= '0' && **at <= '9' && value <= UINT16_MAX) {
+        value = value * 10 + (uint32_t)(**at - '0');
+        ++*at;
+    }
+    bool canonical = *at > start && (*start != '0' || *at == start + 1);
+    *out = (uint16_t)value;
+    return canonical && value <= UINT16_MAX;
+}
+
+int key_tile_of_channel(const char *channel, size_t len, struct tile *out)
+{
+    const char *at = channel;
+    const char *end = channel + len;
+    struct tile tile;
+    if (!skip(&at, end, "{t:") || !take_u16(&at, end, &tile.tx) || !skip(&at, end, ":") ||
+        !take_u16(&at, end, &tile.ty) || !skip(&at, end, "}:bus") || at != end)
+        return ERR_MALFORMED;
+    *out = tile;
+    return 0;
+}

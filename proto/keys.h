@@ -1,0 +1,28 @@
+/* Names of keys and channels (REDIS.md). Each writes a zero-terminated name into `to` (KEY_MAX bytes) and returns its
+ * length. */
+#ifndef TESSERA_PROTO_KEYS_H
+#define TESSERA_PROTO_KEYS_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "common/core/addr.h"
+#include "common/core/err.h"
+#include "common/core/geom.h"
+
+#define KEY_MAX 96u
+
+#define KEY_CONFIG "{cluster}:config"
+#define KEY_MEMBERS "{cluster}:members"
+#define KEY_GATEWAYS "{cluster}:gateways"
+#define CHANNEL_CLUSTER "{cluster}:bus"
+
+enum key_tile { KEY_TILE_META, KEY_TILE_PX, KEY_TILE_LAST, KEY_TILE_LOG, KEY_TILE_DUP0, KEY_TILE_DUP1, KEY_TILE_BUS };
+
+size_t key_tile(char to[KEY_MAX], struct tile tile, enum key_tile what);
+size_t key_user(char to[KEY_MAX], uint64_t user);
+size_t key_address(char to[KEY_MAX], const struct addr *address);
+/* The tile of a channel's name. 0 or ERR_MALFORMED (not a tile's channel). */
+MUST_CHECK int key_tile_of_channel(const char *channel, size_t len, struct tile *out);
+
+#endif

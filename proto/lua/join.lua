@@ -1,0 +1,18 @@
+-- A shard becomes a member, or says that it still is one. Raises the view unless this very process was in it already.
+--
+-- KEYS[1]  {cluster}:members
+-- ARGV     1 address, 2 incarnation (16 hex), 3 channel of the cluster
+-- reply    the view
+local members, address, incarnation, channel = KEYS[1], ARGV[1], ARGV[2], ARGV[3]
+
+local time = redis.call('TIME')
+local now = time[1] * 1000 + math.floor(time[2] / 1000)
+
+local stored = redis.call('HGET', members, 's:' .. address)
+redis.call('HSET', members, 's:' .. address, incarnation .. ' ' .. string.format('%.0f', now))
+if stored and string.sub(stored, 1, 16) == incarnation then
+    return tonumber(redis.call('HGET', members, 'view'))
+end
+local view = redis.call('HINCRBY', members, 'view', 1)
+redis.call('PUBLISH', channel, cmsgpack.pack({3, view}))
+return view

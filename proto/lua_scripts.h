@@ -1,0 +1,21 @@
+/* The Lua of proto/lua, embedded. The order is that of redis_conn's script table. */
+#ifndef TESSERA_PROTO_LUA_SCRIPTS_H
+#define TESSERA_PROTO_LUA_SCRIPTS_H
+
+enum lua_script {
+    LUA_SEED,
+    LUA_JOIN,
+    LUA_BEAT,
+    LUA_LEAVE,
+    LUA_ONLINE,
+    LUA_TAKE,
+    LUA_PLACE,
+    LUA_POSITION,
+    LUA_SNAPSHOT,
+    LUA_SCRIPT_COUNT,
+};
+
+/* Zero-terminated texts, static storage. */
+extern const char *const lua_scripts[LUA_SCRIPT_COUNT];
+
+#endif

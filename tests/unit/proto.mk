@@ -1,0 +1,22 @@
+# The codecs, each against the golden vectors.
+
+proto_vectors := tests/unit/vectors common/core/bytes common/core/bytes_text
+
+test_ws_proto_OBJS := proto/ws_proto proto/ws_proto_client common/core/geom $(proto_vectors)
+test_ws_proto_LIBS := -ljansson
+
+test_link_proto_OBJS := proto/link_proto proto/msgpack_flat $(proto_vectors)
+test_link_proto_LIBS := -ljansson
+
+test_link_mac_OBJS := proto/link_mac common/core/hmac $(proto_vectors)
+test_link_mac_LIBS := -ljansson -lcrypto
+
+test_bus_proto_OBJS := proto/bus_proto proto/msgpack_flat $(proto_vectors)
+test_bus_proto_LIBS := -ljansson
+
+test_keys_OBJS := proto/keys common/core/addr
+test_verdict_OBJS := proto/verdict
+test_canvas_config_OBJS := proto/canvas_config common/core/geom common/core/palette
+test_checksum_OBJS := common/core/mix $(proto_vectors)
+test_checksum_LIBS := -ljansson
+test_lua_scripts_OBJS := proto/lua_scripts
