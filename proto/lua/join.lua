@@ -2,13 +2,16 @@
 --
 -- KEYS[1]  {cluster}:members
 -- ARGV     1 address, 2 incarnation (16 hex), 3 channel of the cluster
--- reply    the view
+-- reply    the view; the error FULL when there are 256 members already
 local members, address, incarnation, channel = KEYS[1], ARGV[1], ARGV[2], ARGV[3]
 
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 
 local stored = redis.call('HGET', members, 's:' .. address)
+if not stored and #redis.call('HGETALL', members) / 2 > 256 then
+    return redis.error_reply('FULL there are 256 shards already')
+end
 redis.call('HSET', members, 's:' .. address, incarnation .. ' ' .. string.format('%.0f', now))
 if stored and string.sub(stored, 1, 16) == incarnation then
     return tonumber(redis.call('HGET', members, 'view'))

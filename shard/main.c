@@ -1,0 +1,139 @@
+// tessera-shard: the only writer of its tiles.
+
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/io/conf.h"
+#include "common/io/conf_common.h"
+#include "common/io/log.h"
+#include "common/io/loop.h"
+#include "common/io/metrics_http.h"
+#include "proto/canvas_options.h"
+#include "shard/shard.h"
+
+#define SECRET_LEN_MIN 32u
+
+struct options {
+    struct conf_common common;
+    struct canvas_options canvas;
+    const char *listen;
+    const char *advertise;
+    int64_t lease_ms;
+};
+
+static const struct conf_option rows[] = {
+    CONF_COMMON_ROWS(struct options, common, ""),
+    {.name = "listen",
+     .type = CONF_ADDRESS,
+     .fallback = "127.0.0.1:0",
+     .offset = offsetof(struct options, listen),
+     .help = "private address for the links of gateways; port 0 for any free one"},
+    {.name = "advertise",
+     .type = CONF_ADDRESS,
+     .fallback = "",
+     .offset = offsetof(struct options, advertise),
+     .help = "address under which gateways reach this shard; empty for the one it listens on, or this host's"},
+    {.name = "lease",
+     .type = CONF_DURATION,
+     .fallback = "2s",
+     .min = 1000,
+     .max = 60000,
+     .offset = offsetof(struct options, lease_ms),
+     .help = "silence after which a shard is taken for dead and its tiles go to others"},
+    CANVAS_OPTION_ROWS(struct options, canvas),
+};
+
+static const struct conf_program program = {
+    .name = "tessera-shard",
+    .version = TESSERA_VERSION,
+    .summary = "Owns tiles of a canvas and places draws on them.",
+    .options = rows,
+    .count = sizeof rows / sizeof rows[0],
+};
+
+static void on_stopped(void *arg)
+{
+    loop_stop(arg);
+}
+
+static void on_signal(int signo, void *arg)
+{
+    (void)signo;
+    shard_leave(arg);
+}
+
+static bool is_ready(void *arg, char *reason, size_t reason_size)
+{
+    bool ready = shard_is_ready(arg);
+    if (!ready)
+        snprintf(reason, reason_size, "not a member");
+    return ready;
+}
+
+static int open_metrics(struct metrics_http **http, struct shard *shard, struct metrics *metrics, const char *address)
+{
+    metrics_init(metrics);
+    int err = shard_add_metrics(shard, metrics);
+    if (err == 0 && address[0] != '\0')
+        err = metrics_http_open(http, shard->loop, address, metrics, is_ready, shard);
+    if (err != 0)
+        log_error("no metrics", LOG_STR("metrics", address), LOG_ERR(err));
+    return err;
+}
+
+static int run(struct loop *loop, const struct options *options, const struct canvas_config *canvas)
+{
+    static struct shard shard;
+    static struct metrics metrics;
+    struct metrics_http *http = NULL;
+    const char *secret = options->common.cluster_secret;
+    const struct shard_options shard_options = {
+        .listen = options->listen,
+        .advertise = options->advertise,
+        .redis = options->common.redis,
+        .redis_user = options->common.redis_user,
+        .redis_password = options->common.redis_password,
+        .secret = (const uint8_t *)secret,
+        .secret_len = strlen(secret),
+        .lease_ms = options->lease_ms,
+        .canvas = canvas,
+    };
+    int err = shard_init(&shard, loop, &shard_options, on_stopped, loop);
+    if (err != 0)
+        return err;
+    err = open_metrics(&http, &shard, &metrics, options->common.metrics);
+    if (err == 0)
+        err = loop_on_signal(loop, SIGTERM, on_signal, &shard);
+    if (err == 0)
+        err = loop_on_signal(loop, SIGINT, on_signal, &shard);
+    if (err == 0)
+        err = loop_run(loop);
+    metrics_http_close(http);
+    shard_fini(&shard);
+    return err;
+}
+
+int main(int argc, char **argv)
+{
+    static struct conf conf;
+    static struct canvas_config canvas;
+    struct options options = {0};
+    char error[CONF_ERROR_SIZE];
+    conf_load(&conf, &program, &options, argc, argv);
+    log_init(program.name, (enum log_level)options.common.log_level, (enum log_format)options.common.log_format);
+    int err = canvas_options_config(&options.canvas, &canvas, error, sizeof error);
+    if (err != 0) {
+        log_error("palette", LOG_STR("why", error));
+    } else if (strlen(options.common.cluster_secret) < SECRET_LEN_MIN) {
+        log_error("the cluster secret needs 32 characters or more: set cluster-secret-file");
+        err = ERR_RANGE;
+    } else {
+        struct loop *loop = loop_new();
+        err = loop != NULL ? run(loop, &options, &canvas) : ERR_NOMEM;
+        loop_free(loop);
+    }
+    conf_fini(&conf);
+    return err == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+}
