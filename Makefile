@@ -80,6 +80,7 @@ $(OUT)/obj/proto/lua_scripts.o: $(wildcard proto/lua/*.lua)
 #   test_hmac_LIBS := -lcrypto
 
 include $(wildcard tests/unit/*.mk)
+-include tests/bench/bench.mk
 
 UNIT_SRC := $(wildcard tests/unit/test_*.c)
 UNIT_NAMES := $(patsubst tests/unit/test_%.c,%,$(UNIT_SRC))

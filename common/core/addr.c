@@ -84,8 +84,7 @@ bool addr_is_loopback(const struct addr *addr)
     return memcmp(addr->bytes, v6_loopback, sizeof v6_loopback) == 0;
 }
 
-// ---- Lists
-// -----------------------------------------------------------------------------------------------------------
+// ---- Lists ---------------------------------------------------------------------------------------------------------
 
 static void mask(struct addr *addr, unsigned bits)
 {

@@ -2,8 +2,7 @@
 
 #include <string.h>
 
-// ---- Single values
-// ---------------------------------------------------------------------------------------------------
+// ---- Single values -------------------------------------------------------------------------------------------------
 
 uint16_t bytes_get_u16(const uint8_t *at)
 {
@@ -38,8 +37,7 @@ void bytes_set_u64(uint8_t *at, uint64_t value)
     bytes_set_u32(at + 4, (uint32_t)(value >> 32));
 }
 
-// ---- Reading
-// ---------------------------------------------------------------------------------------------------------
+// ---- Reading -------------------------------------------------------------------------------------------------------
 
 // Stands in for the caller's NULL, as arithmetic on NULL is undefined.
 static const uint8_t nothing[1];
@@ -101,8 +99,7 @@ bool bytes_done(const struct bytes_reader *reader)
     return !reader->bad && reader->at == reader->end;
 }
 
-// ---- Writing
-// ---------------------------------------------------------------------------------------------------------
+// ---- Writing -------------------------------------------------------------------------------------------------------
 
 void bytes_writer_init(struct bytes_writer *writer, void *data, size_t capacity)
 {

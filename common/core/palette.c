@@ -31,8 +31,7 @@ const struct palette *palette_default(void)
     return &default_palette;
 }
 
-// ---- Parsing
-// ---------------------------------------------------------------------------------------------------------
+// ---- Parsing -------------------------------------------------------------------------------------------------------
 
 // A piece of the text, which need not end in NUL.
 struct span {

@@ -39,8 +39,7 @@ static const struct token_key *key_find(const struct token_keys *keys, const cha
     return NULL;
 }
 
-// ---- Keys
-// ------------------------------------------------------------------------------------------------------------
+// ---- Keys ----------------------------------------------------------------------------------------------------------
 
 static bool is_space(char c)
 {
@@ -122,8 +121,7 @@ void token_keys_fini(struct token_keys *keys)
     OPENSSL_cleanse(keys, sizeof *keys);
 }
 
-// ---- Tokens
-// ----------------------------------------------------------------------------------------------------------
+// ---- Tokens --------------------------------------------------------------------------------------------------------
 
 static bool token_possible(const struct token *token)
 {

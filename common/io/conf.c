@@ -57,7 +57,8 @@ int conf_take(struct conf_reading *reading, size_t index, enum conf_source sourc
     return 0;
 }
 
-// The whole file with a closing NUL, or NULL with errno (EFBIG when it is too long).
+// The whole file with a closing NUL, or NULL with errno (EFBIG when it is too long, EILSEQ when there is a NUL in it:
+// what stands behind it would count for nothing, in a secret above all).
 static char *read_file(const char *path)
 {
     char *text = malloc(FILE_MAX + 1);
@@ -67,8 +68,8 @@ static char *read_file(const char *path)
     size_t len = fread(text, 1, FILE_MAX + 1, file);
     if (ferror(file))
         goto fail;
-    if (len > FILE_MAX) {
-        errno = EFBIG;
+    if (len > FILE_MAX || memchr(text, '\0', len) != NULL) {
+        errno = len > FILE_MAX ? EFBIG : EILSEQ;
         goto fail;
     }
     text[len] = '\0';
@@ -100,8 +101,7 @@ int conf_take_file(struct conf_reading *reading, size_t index, enum conf_source 
     return err;
 }
 
-// ---- Environment
-// -----------------------------------------------------------------------------------------------------
+// ---- Environment ---------------------------------------------------------------------------------------------------
 
 static int take_variable(struct conf_reading *reading, const char *name, size_t name_len, const char *value)
 {
@@ -139,8 +139,7 @@ static int take_environment(struct conf_reading *reading, char **env, const char
     return 0;
 }
 
-// ---- File
-// ------------------------------------------------------------------------------------------------------------
+// ---- File ----------------------------------------------------------------------------------------------------------
 
 static char *trim(char *text)
 {
@@ -189,8 +188,7 @@ static int take_config_file(struct conf_reading *reading, const char *path)
     return err;
 }
 
-// ---- All together
-// ----------------------------------------------------------------------------------------------------
+// ---- All together --------------------------------------------------------------------------------------------------
 
 static int set_all(struct conf_reading *reading, void *target)
 {

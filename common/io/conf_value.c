@@ -5,8 +5,7 @@
 #include <inttypes.h>
 #include <string.h>
 
-// ---- Numbers
-// ---------------------------------------------------------------------------------------------------------
+// ---- Numbers -------------------------------------------------------------------------------------------------------
 
 // Digits at `*at`, moved behind them. ERR_MALFORMED for none, ERR_RANGE beyond 63 bits.
 static int read_digits(const char **at, int64_t *value)
@@ -69,8 +68,7 @@ int conf_text_size(const char *text, int64_t *bytes)
     return read_with_unit(text, units, sizeof units / sizeof units[0], bytes);
 }
 
-// ---- Kinds
-// -----------------------------------------------------------------------------------------------------------
+// ---- Kinds ---------------------------------------------------------------------------------------------------------
 
 static bool limited(const struct conf_option *option)
 {

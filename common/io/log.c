@@ -34,8 +34,7 @@ bool log_enabled(enum log_level level)
     return level >= settings.level;
 }
 
-// ---- Line
-// ------------------------------------------------------------------------------------------------------------
+// ---- Line ----------------------------------------------------------------------------------------------------------
 
 // A line being written. What does not fit whole is left out, so that a cut JSON line is still JSON.
 struct line {
@@ -212,8 +211,7 @@ size_t log_line(char *text, size_t size, enum log_format format, int64_t wall_ms
     return (size_t)(line.at - text);
 }
 
-// ---- Writing
-// ---------------------------------------------------------------------------------------------------------
+// ---- Writing -------------------------------------------------------------------------------------------------------
 
 // May this site speak? `missed` receives how often it was silenced before.
 static bool site_take(struct log_site *site, int64_t second, uint64_t *missed)

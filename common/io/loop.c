@@ -36,8 +36,7 @@ struct loop {
     struct hist lag;
 };
 
-// ---- Life
-// ------------------------------------------------------------------------------------------------------------
+// ---- Life ----------------------------------------------------------------------------------------------------------
 
 static void run_deferred(struct loop *loop);
 
@@ -162,8 +161,7 @@ struct evdns_base *loop_dns(struct loop *loop)
     return loop->dns;
 }
 
-// ---- Clocks
-// ----------------------------------------------------------------------------------------------------------
+// ---- Clocks --------------------------------------------------------------------------------------------------------
 
 static int64_t clock_us(clockid_t clock)
 {
@@ -206,8 +204,7 @@ uint32_t loop_wall_s(struct loop *loop)
     return (uint32_t)(loop_wall_ms(loop) / 1000);
 }
 
-// ---- Timers
-// ----------------------------------------------------------------------------------------------------------
+// ---- Timers --------------------------------------------------------------------------------------------------------
 
 static void on_timer(evutil_socket_t fd, short what, void *arg)
 {
@@ -250,8 +247,7 @@ bool loop_timer_armed(const struct loop_timer *timer)
     return evtimer_pending(&timer->event, NULL) != 0;
 }
 
-// ---- End of turn
-// -----------------------------------------------------------------------------------------------------
+// ---- End of turn ---------------------------------------------------------------------------------------------------
 
 void loop_deferred_init(struct loop_deferred *deferred, loop_deferred_cb *run, void *arg)
 {
@@ -309,8 +305,7 @@ static void run_deferred(struct loop *loop)
     loop->deferred_running = false;
 }
 
-// ---- Signals and health
-// ----------------------------------------------------------------------------------------------
+// ---- Signals and health --------------------------------------------------------------------------------------------
 
 static void on_signal_event(evutil_socket_t signo, short what, void *arg)
 {

@@ -1,5 +1,6 @@
 #include "io/redis_conn.h"
 
+#include "io/log.h"
 #include "io/rand.h"
 #include "io/redis_conn_impl.h"
 
@@ -16,8 +17,7 @@
 #define BACKOFF_MAX_MS 500
 #define STABLE_MS 1000 // a connection that was ready for so long counts as good: the next back-off starts small
 
-// ---- States
-// ----------------------------------------------------------------------------------------------------------
+// ---- States --------------------------------------------------------------------------------------------------------
 
 const char *redis_conn_state_text(enum redis_conn_state state)
 {
@@ -42,6 +42,7 @@ static void become_ready(struct redis_conn *conn)
 {
     conn->state = REDIS_CONN_READY;
     conn->ready_since = loop_now(conn->loop);
+    conn->told[0] = '\0';
     conn->stats.connects++;
     if (conn->handlers.on_ready != NULL)
         conn->handlers.on_ready(conn->arg);
@@ -68,17 +69,26 @@ static void fail_pending(struct redis_conn *conn)
     }
 }
 
-static void drop_connection(struct redis_conn *conn)
+static void drop_connection(struct redis_conn *conn, bool flush)
 {
     conn->generation++;
     conn->subscribing = false;
     conn->reply_len = 0;
     dial_cancel(&conn->dial);
-    stream_close(&conn->stream, false);
+    stream_close(&conn->stream, flush);
     loop_timer_disarm(&conn->watchdog);
     if (conn->reader != NULL)
         redisReaderFree(conn->reader);
     conn->reader = NULL;
+}
+
+// A connection that does not come up has no owner who would say so. Once per reason, not per attempt.
+static void complain(struct redis_conn *conn)
+{
+    if (strcmp(conn->told, conn->last_error) == 0)
+        return;
+    snprintf(conn->told, sizeof conn->told, "%s", conn->last_error);
+    log_warn("redis does not let us in", LOG_STR("redis", conn->config.address), LOG_STR("why", conn->last_error));
 }
 
 void redis_conn_break(struct redis_conn *conn, const char *why)
@@ -89,10 +99,14 @@ void redis_conn_break(struct redis_conn *conn, const char *why)
     conn->state = REDIS_CONN_BACKOFF;
     conn->last_error = why;
     conn->stats.failures++;
-    drop_connection(conn);
+    drop_connection(conn, false);
     schedule_retry(conn, was_ready);
     fail_pending(conn);
-    if (was_ready && !conn->closed && conn->handlers.on_down != NULL)
+    if (conn->closed)
+        return;
+    if (!was_ready)
+        complain(conn);
+    else if (conn->handlers.on_down != NULL)
         conn->handlers.on_down(conn->arg);
 }
 
@@ -101,8 +115,7 @@ void redis_conn_reset(struct redis_conn *conn, const char *why)
     redis_conn_break(conn, why);
 }
 
-// ---- Handshake
-// -------------------------------------------------------------------------------------------------------
+// ---- Handshake -----------------------------------------------------------------------------------------------------
 
 // The server said no: keeps its words for redis_conn_last_error.
 static void break_with_reply(struct redis_conn *conn, const redisReply *reply)
@@ -191,8 +204,7 @@ static void authenticate(struct redis_conn *conn)
         redis_conn_break(conn, err_text(err));
 }
 
-// ---- Connecting
-// ------------------------------------------------------------------------------------------------------
+// ---- Connecting ----------------------------------------------------------------------------------------------------
 
 static void on_dialled(void *arg, int fd, const char *why)
 {
@@ -226,8 +238,7 @@ static void on_broken(void *arg)
     redis_conn_break(arg, "the connection broke while writing");
 }
 
-// ---- Watchdog
-// --------------------------------------------------------------------------------------------------------
+// ---- Watchdog ------------------------------------------------------------------------------------------------------
 
 static void on_watchdog(void *arg)
 {
@@ -256,8 +267,7 @@ static void on_watchdog(void *arg)
     }
 }
 
-// ---- Life
-// ------------------------------------------------------------------------------------------------------------
+// ---- Life ----------------------------------------------------------------------------------------------------------
 
 static void on_release(void *arg)
 {
@@ -310,9 +320,10 @@ void redis_conn_close(struct redis_conn *conn)
 {
     if (conn == NULL || conn->closed)
         return;
+    bool was_ready = conn->state == REDIS_CONN_READY;
     conn->closed = true;
     conn->state = REDIS_CONN_IDLE;
-    drop_connection(conn);
+    drop_connection(conn, was_ready);
     loop_timer_disarm(&conn->retry);
     fail_pending(conn);
     loop_defer(conn->loop, &conn->release);

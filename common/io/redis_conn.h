@@ -3,7 +3,8 @@
 //             connect           AUTH           SCRIPT LOAD
 //   IDLE ──► CONNECTING ──► AUTH ──► LOADING_SCRIPTS ──► READY
 //                 ▲   └──────────┴─────────┴───────────────┤ any failure: every pending command gets a NULL reply in
-//                 │  10 ms, doubling to 500 ms, jitter      │ order, then on_down if on_ready had come
+//                 │  10 ms, doubling to 500 ms, jitter      │ order, then on_down if on_ready had come, else a
+//                 │                                         │ line in the log, once for each reason
 //                 └───────────────────────── BACKOFF ◄──────┘
 //
 // Replies come in the order of the commands. All commands of one turn of the loop leave in one write. Commands in
@@ -81,8 +82,8 @@ struct redis_conn_stats {
 MUST_CHECK int redis_conn_open(struct redis_conn **conn, struct loop *loop, const struct redis_conn_config *config,
                                const struct redis_conn_handlers *handlers, void *arg);
 
-// Closes without on_down; pending commands get their NULL reply within this call. Frees at the end of the turn, so it
-// may be called from any callback of the connection. Harmless for NULL.
+// Closes without on_down; what is queued gets one attempt to leave, and pending commands get their NULL reply within
+// this call. Frees at the end of the turn, so it may be called from any callback of the connection. Harmless for NULL.
 void redis_conn_close(struct redis_conn *conn);
 
 enum redis_conn_state redis_conn_state(const struct redis_conn *conn);

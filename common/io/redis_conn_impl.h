@@ -20,6 +20,7 @@ struct redis_conn {
     uint64_t generation;         // counts breaks: a callback may have broken what its caller still works on
     const char *last_error;      // static text, or error_text
     char error_text[128];
+    char told[128]; // why it does not come up, as the log has it
     uint32_t backoff_ms;
     struct monotime ready_since;
 

@@ -9,8 +9,7 @@
 #include <string.h>
 #include <unistd.h>
 
-// ---- Addresses
-// -------------------------------------------------------------------------------------------------------
+// ---- Addresses -----------------------------------------------------------------------------------------------------
 
 static int port_parse(const char *text, uint16_t *port)
 {
@@ -105,8 +104,7 @@ void sock_format(const struct sockaddr *sa, char text[SOCK_TEXT_SIZE])
     snprintf(text, SOCK_TEXT_SIZE, addr_is_v4(&addr) ? "%s:%u" : "[%s]:%u", shown, port_of(&copy));
 }
 
-// ---- Listening
-// -------------------------------------------------------------------------------------------------------
+// ---- Listening -----------------------------------------------------------------------------------------------------
 
 static int listen_on(const struct sockaddr_storage *sa, socklen_t len, int backlog, bool reuse_port)
 {
@@ -198,8 +196,7 @@ int sock_accept(int listen_fd, struct sockaddr_storage *peer, socklen_t *peer_le
     }
 }
 
-// ---- Options
-// ---------------------------------------------------------------------------------------------------------
+// ---- Options -------------------------------------------------------------------------------------------------------
 
 int sock_set_nonblocking(int fd)
 {

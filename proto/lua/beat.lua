@@ -1,3 +1,4 @@
+#!lua flags=allow-oom
 -- A shard's lease beat. Renews its own lease and evicts members that have not beaten for longer than the lease.
 -- A beat from the future (the clock was set back) counts as one of now, so that nobody stays for ever.
 --

@@ -1,3 +1,4 @@
+#!lua flags=allow-oom
 -- A shard becomes a member, or says that it still is one. Raises the view unless this very process was in it already.
 --
 -- KEYS[1]  {cluster}:members

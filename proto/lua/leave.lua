@@ -1,3 +1,4 @@
+#!lua flags=allow-oom
 -- A shard leaves the view. Does nothing when another process has its address by now.
 --
 -- KEYS[1]  {cluster}:members

@@ -1,3 +1,4 @@
+#!lua flags=allow-oom
 -- A gateway's beat: how many connections it has. Gateways silent for 10 s are removed.
 --
 -- KEYS[1]  {cluster}:gateways

@@ -149,6 +149,24 @@ static void test_secrets(void **state)
     assert_non_null(strstr(error, path));
 }
 
+// Binary secrets would silently be as short as their first NUL says.
+static void test_secret_with_a_nul(void **state)
+{
+    (void)state;
+    char path[32];
+    char text[128];
+    write_file(path, "two words\n");
+    FILE *file = fopen(path, "r+");
+    assert_non_null(file);
+    fseek(file, 3, SEEK_SET);
+    fputc('\0', file);
+    fclose(file);
+    snprintf(text, sizeof text, "--redis-password-file|%s", path);
+    assert_int_equal(parse(text, ""), ERR_IO);
+    assert_non_null(strstr(error, path));
+    unlink(path);
+}
+
 static void test_errors_say_what_is_wrong(void **state)
 {
     (void)state;
@@ -273,15 +291,11 @@ static int teardown(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_defaults),
-        cmocka_unit_test(test_flags),
-        cmocka_unit_test(test_precedence),
-        cmocka_unit_test(test_secrets),
-        cmocka_unit_test(test_errors_say_what_is_wrong),
-        cmocka_unit_test(test_file_errors),
-        cmocka_unit_test(test_secret_is_never_shown),
-        cmocka_unit_test(test_help_lists_all),
-        cmocka_unit_test(test_units),
+        cmocka_unit_test(test_defaults),          cmocka_unit_test(test_flags),
+        cmocka_unit_test(test_precedence),        cmocka_unit_test(test_secrets),
+        cmocka_unit_test(test_secret_with_a_nul), cmocka_unit_test(test_errors_say_what_is_wrong),
+        cmocka_unit_test(test_file_errors),       cmocka_unit_test(test_secret_is_never_shown),
+        cmocka_unit_test(test_help_lists_all),    cmocka_unit_test(test_units),
     };
     return cmocka_run_group_tests(tests, NULL, teardown);
 }

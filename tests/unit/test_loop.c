@@ -68,8 +68,7 @@ static void test_timers_fire_in_order_and_can_be_disarmed(void **state)
     loop_timer_disarm(&c);
 }
 
-// ---- Deferred calls
-// --------------------------------------------------------------------------------------------------
+// ---- Deferred calls ------------------------------------------------------------------------------------------------
 
 struct scene {
     struct loop_timer first;
@@ -148,8 +147,7 @@ static void test_what_is_deferred_when_the_loop_stops_still_runs(void **state)
     loop_defer(loop, other); // freed by loop_free
 }
 
-// ---- Clocks
-// ----------------------------------------------------------------------------------------------------------
+// ---- Clocks --------------------------------------------------------------------------------------------------------
 
 static struct monotime seen[2];
 

@@ -138,8 +138,7 @@ static void put(int fd, const void *data, size_t len)
     assert_int_equal(write(fd, data, len), len);
 }
 
-// ---- Both ends are ours
-// ----------------------------------------------------------------------------------------------
+// ---- Both ends are ours --------------------------------------------------------------------------------------------
 
 static void test_messages_both_ways(void **state)
 {
@@ -215,8 +214,7 @@ static void test_bounds_of_sending(void **state)
     msg_sock_close(a.sock);
 }
 
-// ---- The other end is a stranger
-// -------------------------------------------------------------------------------------
+// ---- The other end is a stranger -----------------------------------------------------------------------------------
 
 static void test_byte_by_byte(void **state)
 {
@@ -353,8 +351,7 @@ static void test_pause_and_close_from_within(void **state)
     close(peer);
 }
 
-// ---- Connecting
-// ------------------------------------------------------------------------------------------------------
+// ---- Connecting ----------------------------------------------------------------------------------------------------
 
 static void expect_failure(const char *where)
 {

@@ -115,8 +115,7 @@ static void expect_nothing(struct scene *scene)
     assert_null(place_next_answer(scene->place));
 }
 
-// ---- Placing
-// ---------------------------------------------------------------------------------------------------------
+// ---- Placing -------------------------------------------------------------------------------------------------------
 
 static void test_place_and_checksum(void **state)
 {
@@ -379,8 +378,7 @@ static void test_malformed_replies_do_nothing(void **state)
     close_scene(&scene);
 }
 
-// ---- Ownership
-// -------------------------------------------------------------------------------------------------------
+// ---- Ownership -----------------------------------------------------------------------------------------------------
 
 static void test_unknown_outcome_done(void **state)
 {

@@ -96,8 +96,7 @@ static void drop_first(struct queue *queue, size_t size)
     memmove((char *)queue->commands, (char *)queue->commands + size, queue->count * size);
 }
 
-// ---- Redis
-// -----------------------------------------------------------------------------------------------------------
+// ---- Redis ---------------------------------------------------------------------------------------------------------
 
 static void copy_args(struct command *command, const struct batch_args *args)
 {
@@ -240,8 +239,7 @@ static void view_changes(struct world *world)
     world->members = members;
 }
 
-// ---- The gateway
-// -----------------------------------------------------------------------------------------------------
+// ---- The gateway ---------------------------------------------------------------------------------------------------
 
 static void draw_arrives(struct world *world)
 {
@@ -346,8 +344,7 @@ static void link_breaks(struct world *world, unsigned p)
     }
 }
 
-// ---- Runs
-// ------------------------------------------------------------------------------------------------------------
+// ---- Runs ----------------------------------------------------------------------------------------------------------
 
 static void start(struct world *world, uint32_t seed)
 {

@@ -7,6 +7,7 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 static const char *const scripts[] = {
     "return {KEYS[1], ARGV[1], #ARGV}",
@@ -146,8 +147,7 @@ static void tell(const char *words)
     assert_int_equal(system(command), 0); // NOLINT(cert-env33-c): a test, with words of its own
 }
 
-// ---- Commands
-// --------------------------------------------------------------------------------------------------------
+// ---- Commands ------------------------------------------------------------------------------------------------------
 
 static void test_commands_in_order(void **state)
 {
@@ -246,8 +246,7 @@ static void test_answer_too_long(void **state)
     turn_until(&ready, 2);
 }
 
-// ---- Coming up
-// -------------------------------------------------------------------------------------------------------
+// ---- Coming up -----------------------------------------------------------------------------------------------------
 
 static void test_bad_configuration(void **state)
 {
@@ -311,8 +310,7 @@ static void test_without_scripts(void **state)
     assert_string_equal(ask("PING"), "PONG");
 }
 
-// ---- Breaking
-// --------------------------------------------------------------------------------------------------------
+// ---- Breaking ------------------------------------------------------------------------------------------------------
 
 static void test_killed_with_commands_in_flight(void **state)
 {
@@ -447,8 +445,57 @@ static void test_closed_while_it_breaks(void **state)
     assert_string_equal(trace, "R??");
 }
 
-// ---- Publish and subscribe
-// -------------------------------------------------------------------------------------------
+// Counts the lines of a file that have `text` in them.
+static unsigned count_lines(FILE *file, const char *text)
+{
+    char line[1024];
+    unsigned count = 0;
+    rewind(file);
+    while (fgets(line, sizeof line, file) != NULL)
+        count += strstr(line, text) != NULL;
+    return count;
+}
+
+// Whoever gave a wrong address or password learns it from the log, in one line per reason.
+static void test_failing_to_connect_is_told(void **state)
+{
+    (void)state;
+    FILE *log = tmpfile();
+    int saved = dup(STDERR_FILENO);
+    assert_true(log != NULL && saved >= 0 && dup2(fileno(log), STDERR_FILENO) >= 0);
+    config.password = "wrong";
+    redis_server_kill(&server);
+    assert_int_equal(redis_conn_open(&conn, loop, &config, &handlers, NULL), 0);
+    turn_ms(300);
+    redis_server_start(&server, "right");
+    turn_ms(1500);
+    unsigned failures = (unsigned)redis_conn_stats(conn)->failures;
+    dup2(saved, STDERR_FILENO);
+    close(saved);
+    assert_true(failures > 4);
+    assert_int_equal(count_lines(log, "connection refused"), 1);
+    assert_int_equal(count_lines(log, "WRONGPASS"), 1);
+    assert_int_equal(count_lines(log, "wrong\""), 0);
+    assert_string_equal(trace, "");
+    fclose(log);
+}
+
+static void test_last_words(void **state)
+{
+    (void)state;
+    open_ready();
+    // In the turn in which it closes, with an answer not read yet.
+    assert_int_equal(send_words("SET before 1", on_reply), 0);
+    loop_run_once(loop, 0);
+    assert_int_equal(send_words("SET last words", on_reply), 0);
+    redis_conn_close(conn);
+    assert_string_equal(trace, "R??");
+    ready = 0;
+    open_ready();
+    assert_string_equal(ask("GET last"), "words");
+}
+
+// ---- Publish and subscribe -----------------------------------------------------------------------------------------
 
 static void test_subscribe(void **state)
 {
@@ -541,6 +588,8 @@ int main(void)
         TEST(test_closed_from_a_reply),
         TEST(test_reset_from_a_reply),
         TEST(test_closed_while_it_breaks),
+        TEST(test_failing_to_connect_is_told),
+        TEST(test_last_words),
         TEST(test_subscribe),
         TEST(test_subscriber_notices_a_frozen_server),
         TEST(test_many_messages),

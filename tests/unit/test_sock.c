@@ -13,8 +13,7 @@
 #include <sys/resource.h>
 #include <sys/socket.h>
 
-// ---- Addresses
-// -------------------------------------------------------------------------------------------------------
+// ---- Addresses -----------------------------------------------------------------------------------------------------
 
 static void test_split(void **state)
 {
@@ -86,8 +85,7 @@ static void test_parse_and_format(void **state)
     assert_int_equal(sock_parse("redis:6379", &sa, &len), ERR_MALFORMED);
 }
 
-// ---- Connections
-// -----------------------------------------------------------------------------------------------------
+// ---- Connections ---------------------------------------------------------------------------------------------------
 
 // A connected pair over loopback: [0] accepted, [1] connected, non-blocking both.
 static void connect_pair(int fds[2])
@@ -207,8 +205,7 @@ static void test_plain_write_until_full(void **state)
     sock_close(&sock);
 }
 
-// ---- TLS
-// -------------------------------------------------------------------------------------------------------------
+// ---- TLS -----------------------------------------------------------------------------------------------------------
 
 static SSL_CTX *server_ctx;
 static SSL_CTX *client_ctx;

@@ -27,7 +27,7 @@ stream_objs := common/io/stream common/io/dial common/io/sock common/io/loop com
 test_msg_sock_OBJS := common/io/msg_sock $(stream_objs)
 test_msg_sock_LIBS := -levent_core -levent_extra
 redis_conn_objs := common/io/redis_conn common/io/redis_conn_send common/io/redis_conn_read common/io/redis_format \
-                   common/io/redis_queue common/core/err $(stream_objs)
+                   common/io/redis_queue common/io/log common/core/err $(stream_objs)
 test_redis_conn_OBJS := $(redis_conn_objs) tests/unit/redis_server
 test_redis_conn_LIBS := -lhiredis -levent_core -levent_extra
 test_redis_wire_OBJS := $(redis_conn_objs)

@@ -1,0 +1,118 @@
+#include "gateway/content_body.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <zlib.h>
+
+#include "common/core/bytes.h"
+#include "common/core/mix.h"
+#include "gateway/canvas_png.h"
+
+#define TILE_HEAD 16u
+#define GZIP_WINDOW (MAX_WBITS + 16) // zlib's way of saying gzip
+
+static uint64_t digest(const struct canvas_config *config, struct tile_image *const *images, size_t count)
+{
+    uint8_t state[20];
+    uint64_t sum = mix_final(config->version);
+    for (size_t i = 0; i < count; i++) {
+        bytes_set_u64(state, sum);
+        bytes_set_u64(state + 8, images[i]->pos.epoch);
+        bytes_set_u32(state + 16, images[i]->pos.seq);
+        sum = mix_final(mix_fnv1a(state, sizeof state));
+    }
+    return sum;
+}
+
+void content_position(char to[CONTENT_POSITION_SIZE], struct position pos)
+{
+    snprintf(to, CONTENT_POSITION_SIZE, "%" PRIu64 "-%" PRIu32, pos.epoch, pos.seq);
+}
+
+void content_etag(char to[CONTENT_ETAG_SIZE], enum content_kind kind, bool gzip, const struct canvas_config *config,
+                  struct tile_image *const *images, size_t count)
+{
+    const char *encoding = kind == CONTENT_PNG ? "png" : gzip ? "gzip" : "raw";
+    char position[CONTENT_POSITION_SIZE];
+    if (kind == CONTENT_TILE)
+        content_position(position, images[0]->pos);
+    else
+        snprintf(position, sizeof position, "%016" PRIx64, digest(config, images, count));
+    snprintf(to, CONTENT_ETAG_SIZE, "\"%s-%s\"", position, encoding);
+}
+
+static struct shared_buf *raw_tile(const struct tile_image *image)
+{
+    struct shared_buf *buf = shared_buf_new(image->len);
+    if (buf != NULL)
+        memcpy(buf->bytes, image->px, image->len);
+    return buf;
+}
+
+static struct shared_buf *raw_canvas(struct tile_image *const *images, size_t count)
+{
+    struct shared_buf *buf = shared_buf_new(count * (TILE_HEAD + images[0]->len));
+    if (buf == NULL)
+        return NULL;
+    uint8_t *at = buf->bytes;
+    for (size_t i = 0; i < count; i++) {
+        const struct tile_image *image = images[i];
+        bytes_set_u16(at, image->tile.tx);
+        bytes_set_u16(at + 2, image->tile.ty);
+        bytes_set_u32(at + 4, image->pos.seq);
+        bytes_set_u64(at + 8, image->pos.epoch);
+        memcpy(at + TILE_HEAD, image->px, image->len);
+        at += TILE_HEAD + image->len;
+    }
+    return buf;
+}
+
+static struct shared_buf *gzipped(struct shared_buf *raw)
+{
+    z_stream stream = {0};
+    if (deflateInit2(&stream, Z_BEST_SPEED, Z_DEFLATED, GZIP_WINDOW, MAX_MEM_LEVEL, Z_DEFAULT_STRATEGY) != Z_OK)
+        return NULL;
+    uLong bound = deflateBound(&stream, raw->len);
+    struct shared_buf *buf = shared_buf_new(bound);
+    if (buf != NULL) {
+        stream.next_in = raw->bytes;
+        stream.avail_in = (uInt)raw->len;
+        stream.next_out = buf->bytes;
+        stream.avail_out = (uInt)bound;
+        bool done = deflate(&stream, Z_FINISH) == Z_STREAM_END;
+        buf->len = stream.total_out;
+        struct shared_buf *exact = done ? realloc(buf, sizeof *buf + buf->len) : NULL;
+        if (!done)
+            shared_buf_unref(buf);
+        buf = !done ? NULL : exact != NULL ? exact : buf;
+    }
+    deflateEnd(&stream);
+    return buf;
+}
+
+static struct shared_buf *png(const struct canvas_config *config, struct tile_image *const *images, size_t count)
+{
+    const uint8_t **tiles = calloc(count, sizeof(const uint8_t *));
+    if (tiles == NULL)
+        return NULL;
+    for (size_t i = 0; i < count; i++)
+        tiles[i] = images[i]->px;
+    struct shared_buf *buf = canvas_png(&config->geom, &config->palette, tiles);
+    free(tiles);
+    return buf;
+}
+
+struct shared_buf *content_make(enum content_kind kind, bool gzip, const struct canvas_config *config,
+                                struct tile_image *const *images, size_t count)
+{
+    if (kind == CONTENT_PNG)
+        return png(config, images, count);
+    struct shared_buf *raw = kind == CONTENT_TILE ? raw_tile(images[0]) : raw_canvas(images, count);
+    if (raw == NULL || !gzip)
+        return raw;
+    struct shared_buf *packed = gzipped(raw);
+    shared_buf_unref(raw);
+    return packed;
+}

@@ -1,0 +1,196 @@
+#include "gateway/edge.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "gateway/edge_internal.h"
+
+#define TICK_MS 100
+#define IDLE_ADDRESSES_MAX 65536u
+
+// Bounds of PROTOCOL.md that depend on the cooldown.
+#define IN_FLIGHT_MAX 4u
+#define IN_FLIGHT_MAX_FREE 256u
+#define MESSAGE_RATE 50u
+#define MESSAGE_RATE_FREE 1000u
+
+static const int64_t list_ms[CONN_LISTS] = {
+    [CONN_LIST_PROXY] = 3000,      [CONN_LIST_TLS] = 5000,    [CONN_LIST_HEAD] = 5000,
+    [CONN_LIST_KEEPALIVE] = 15000, [CONN_LIST_STALL] = 30000, [CONN_LIST_HELLO] = 5000,
+    [CONN_LIST_CLOSING] = 3000,    [CONN_LIST_LINGER] = 2000, [CONN_LIST_PAUSE] = 100,
+};
+
+static bool is_free(const struct edge *edge)
+{
+    const struct canvas_config *config = cluster_config(edge->parts.cluster);
+    return config != NULL && config->cooldown_ms == 0;
+}
+
+uint32_t edge_in_flight_max(const struct edge *edge)
+{
+    return is_free(edge) ? IN_FLIGHT_MAX_FREE : IN_FLIGHT_MAX;
+}
+
+uint32_t edge_message_rate(const struct edge *edge)
+{
+    if (edge->options.message_rate >= 0)
+        return (uint32_t)edge->options.message_rate;
+    return is_free(edge) ? MESSAGE_RATE_FREE : MESSAGE_RATE;
+}
+
+static void check_deadlines(struct edge *edge)
+{
+    struct monotime now = loop_now(edge->loop);
+    struct deadline *due;
+    for (int list = 0; list < CONN_LIST_PAUSE; list++)
+        while ((due = deadlines_due(&edge->lists[list], now)) != NULL)
+            conn_on_deadline((struct conn *)((char *)due - offsetof(struct conn, deadline)), (enum conn_list)list);
+    while ((due = deadlines_due(&edge->lists[CONN_LIST_PAUSE], now)) != NULL)
+        conn_on_deadline(conn_of_ws((struct ws_conn *)((char *)due - offsetof(struct ws_conn, pause))),
+                         CONN_LIST_PAUSE);
+}
+
+static void on_tick(void *arg)
+{
+    struct edge *edge = arg;
+    loop_timer_arm_ms(&edge->tick, TICK_MS);
+    check_deadlines(edge);
+    edge_broadcast_tick(edge);
+    edge_drain_tick(edge);
+}
+
+// ---- Metrics --------------------------------------------------------------------------------------------------------
+
+static int add_metrics(struct edge *edge, struct metrics *metrics)
+{
+    struct edge_stats *stats = &edge->stats;
+    const struct metrics_row rows[] = {
+        {.name = "tessera_gateway_sockets",
+         .type = METRICS_GAUGE,
+         .help = "Open connections of clients.",
+         .value = &stats->sockets},
+        {.name = "tessera_gateway_clients",
+         .type = METRICS_GAUGE,
+         .help = "Open WebSockets.",
+         .value = &stats->clients},
+        {.name = "tessera_gateway_accepted_total",
+         .type = METRICS_COUNTER,
+         .help = "Connections accepted.",
+         .value = &stats->accepted},
+        {.name = "tessera_gateway_http_requests_total",
+         .type = METRICS_COUNTER,
+         .help = "HTTP requests answered.",
+         .value = &stats->requests},
+        {.name = "tessera_gateway_upgrades_total",
+         .type = METRICS_COUNTER,
+         .help = "WebSockets opened.",
+         .value = &stats->upgrades},
+        {.name = "tessera_gateway_messages_total",
+         .type = METRICS_COUNTER,
+         .help = "Messages and pings of clients.",
+         .value = &stats->messages},
+        {.name = "tessera_gateway_pauses_total",
+         .type = METRICS_COUNTER,
+         .help = "Times that a client was over its message rate.",
+         .value = &stats->pauses},
+        {.name = "tessera_gateway_sessions_total",
+         .type = METRICS_COUNTER,
+         .help = "Sessions asked for.",
+         .labels = "result=\"issued\"",
+         .value = &stats->sessions_issued},
+        {.name = "tessera_gateway_sessions_total",
+         .type = METRICS_COUNTER,
+         .help = "Sessions asked for.",
+         .labels = "result=\"renewed\"",
+         .value = &stats->sessions_renewed},
+        {.name = "tessera_gateway_sessions_total",
+         .type = METRICS_COUNTER,
+         .help = "Sessions asked for.",
+         .labels = "result=\"refused\"",
+         .value = &stats->sessions_refused},
+    };
+    int err = metrics_add(metrics, rows, sizeof rows / sizeof rows[0]);
+    for (int reason = 0; err == 0 && reason < CONN_REASON_COUNT; reason++) {
+        char *label = edge->reason_labels[reason];
+        snprintf(label, sizeof edge->reason_labels[0], "reason=\"%s\"", conn_reason_text((enum conn_reason)reason));
+        const struct metrics_row row = {.name = "tessera_gateway_disconnects_total",
+                                        .type = METRICS_COUNTER,
+                                        .help = "Connections ended, by reason.",
+                                        .labels = label,
+                                        .value = &stats->disconnects[reason]};
+        err = metrics_add(metrics, &row, 1);
+    }
+    return err;
+}
+
+// ---- Life -----------------------------------------------------------------------------------------------------------
+
+struct edge *edge_new(struct loop *loop, struct metrics *metrics, const struct edge_options *options)
+{
+    struct edge *edge = calloc(1, sizeof *edge);
+    if (edge == NULL)
+        return NULL;
+    edge->loop = loop;
+    edge->options = *options;
+    edge->listeners[0].fd = edge->listeners[1].fd = -1;
+    for (int list = 0; list < CONN_LISTS; list++)
+        deadlines_init(&edge->lists[list], list_ms[list]);
+    loop_timer_init(&edge->tick, loop, on_tick, edge);
+    edge_broadcast_init(edge);
+    edge->limits = limits_new(&(struct limits_options){.connections_per_address = options->connections_per_address,
+                                                       .sessions_per_minute = options->sessions_per_minute,
+                                                       .idle_entries_max = IDLE_ADDRESSES_MAX});
+    if (edge->limits == NULL || add_metrics(edge, metrics) != 0) {
+        edge_free(edge);
+        return NULL;
+    }
+    return edge;
+}
+
+void edge_free(struct edge *edge)
+{
+    if (edge == NULL)
+        return;
+    loop_timer_disarm(&edge->tick);
+    edge_broadcast_fini(edge);
+    limits_free(edge->limits);
+    ws_recv_pool_fini(&edge->recv_pool);
+    free(edge->clients);
+    free(edge);
+}
+
+struct cluster_events edge_cluster_events(struct edge *edge)
+{
+    return (struct cluster_events){
+        .on_verdict = edge_on_verdict, .on_config = edge_on_config, .on_status = edge_on_status, .arg = edge};
+}
+
+void edge_attach(struct edge *edge, const struct edge_parts *parts)
+{
+    edge->parts = *parts;
+    loop_timer_arm_ms(&edge->tick, TICK_MS);
+}
+
+const char *edge_not_ready(const struct edge *edge)
+{
+    if (edge->draining)
+        return "draining";
+    const char *reason = cluster_not_ready(edge->parts.cluster);
+    if (reason == NULL && !hub_ready(edge->parts.hub))
+        reason = "no bus";
+    return reason;
+}
+
+void edge_close(struct edge *edge)
+{
+    edge->on_drained = NULL;
+    edge_stop_listening(edge);
+    for (struct conn *conn = edge->conns, *next; conn != NULL; conn = next) {
+        next = conn->next;
+        if (conn->reason == CONN_REASON_COUNT)
+            conn->reason = CONN_REASON_STOPPED;
+        conn_free(conn);
+    }
+    loop_timer_disarm(&edge->tick);
+    loop_timer_disarm(&edge->slice);
+}

@@ -1,0 +1,121 @@
+// What all clients are told: STATUS and CONFIG. A round goes over the array of clients in slices, one per turn of the
+// loop.
+#include <string.h>
+
+#include "gateway/edge_internal.h"
+
+#define SLICE 256u
+#define STATUS_MIN_MS 2000  // between two rounds
+#define STATUS_MAX_MS 14000 // so that every client hears something within 15 s
+
+typedef void tell_cb(struct edge *edge, struct conn *conn);
+
+// Tells the next slice; false when the round is over.
+static bool round_slice(struct edge *edge, struct broadcast *round, tell_cb *tell)
+{
+    for (unsigned n = 0; n < SLICE; n++) {
+        if (round->at >= edge->places) {
+            round->running = false;
+            return false;
+        }
+        struct conn *conn = edge->clients[round->at++];
+        if (conn != NULL && conn->state == CONN_WS)
+            tell(edge, conn);
+    }
+    return true;
+}
+
+void edge_round_begin(struct edge *edge, struct broadcast *round)
+{
+    *round = (struct broadcast){.running = true, .at = 0};
+    if (!loop_timer_armed(&edge->slice))
+        loop_timer_arm_ms(&edge->slice, 0);
+}
+
+static void tell_status(struct edge *edge, struct conn *conn)
+{
+    // A client whose socket is full hears enough as it is.
+    if (conn->ws.welcomed)
+        (void)edge_write_shared(conn, edge->status, 0);
+}
+
+static void tell_config(struct edge *edge, struct conn *conn)
+{
+    const struct canvas_config *config = cluster_config(edge->parts.cluster);
+    uint8_t message[WS_CONFIG_LEN];
+    const struct ws_config told = {.flags = edge->status_flags,
+                                   .edge = config->geom.edge,
+                                   .version = config->version,
+                                   .width = config->geom.width,
+                                   .height = config->geom.height,
+                                   .cooldown_ms = config->cooldown_ms};
+    if (conn->ws.welcomed)
+        ws_conn_send(&conn->ws, message, ws_encode_config(message, &told));
+}
+
+static void on_slice(void *arg)
+{
+    struct edge *edge = arg;
+    bool more = edge->status_round.running && round_slice(edge, &edge->status_round, tell_status);
+    if (edge->config_round.running)
+        more |= round_slice(edge, &edge->config_round, tell_config);
+    if (edge->drain_round.running)
+        more |= round_slice(edge, &edge->drain_round, edge_drain_tell);
+    if (more)
+        loop_timer_arm_ms(&edge->slice, 0);
+}
+
+static void begin_status(struct edge *edge, struct monotime now)
+{
+    uint8_t message[WS_STATUS_LEN], head[10];
+    size_t len = ws_encode_status(message, &(struct ws_status){edge->status_flags, edge->status_online});
+    size_t head_len = ws_frame_head(head, len);
+    struct shared_buf *frame = shared_buf_new(head_len + len);
+    if (frame == NULL)
+        return; // the next tick tries again
+    memcpy(frame->bytes, head, head_len);
+    memcpy(frame->bytes + head_len, message, len);
+    shared_buf_unref(edge->status);
+    edge->status = frame;
+    edge->status_stale = false;
+    edge->status_last = now;
+    edge_round_begin(edge, &edge->status_round);
+}
+
+void edge_broadcast_tick(struct edge *edge)
+{
+    struct monotime now = loop_now(edge->loop);
+    int64_t age = monotime_diff_ms(now, edge->status_last);
+    if (!edge->status_round.running && (age >= STATUS_MAX_MS || (edge->status_stale && age >= STATUS_MIN_MS)))
+        begin_status(edge, now);
+}
+
+void edge_on_status(uint32_t online, bool read_only, void *arg)
+{
+    struct edge *edge = arg;
+    uint8_t flags = read_only ? WS_FLAG_READ_ONLY : 0;
+    edge->status_stale |= online != edge->status_online || flags != edge->status_flags;
+    edge->status_online = online;
+    edge->status_flags = flags;
+}
+
+void edge_on_config(const struct canvas_config *config, void *arg)
+{
+    struct edge *edge = arg;
+    hub_configure(edge->parts.hub, config);
+    content_configure(edge->parts.content, config);
+    edge_round_begin(edge, &edge->config_round);
+}
+
+void edge_broadcast_init(struct edge *edge)
+{
+    loop_timer_init(&edge->slice, edge->loop, on_slice, edge);
+    edge->status_last = loop_now(edge->loop);
+}
+
+void edge_broadcast_fini(struct edge *edge)
+{
+    loop_timer_disarm(&edge->slice);
+    shared_buf_unref(edge->status);
+    edge->status = NULL;
+}

@@ -1,0 +1,39 @@
+// What one address may have: connections at once, sessions a minute. Pure. The table is bounded; entries that hold
+// connections stay, and of the others the least recently used goes first.
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "common/core/addr.h"
+#include "common/core/err.h"
+#include "common/core/monotime.h"
+
+struct limits;
+
+// What is counted apart: connections that were not upgraded, and WebSockets.
+enum limits_kind { LIMITS_HTTP, LIMITS_WS };
+#define LIMITS_KINDS 2
+
+struct limits_options {
+    uint32_t connections_per_address; // of each kind; 0 = off
+    uint32_t sessions_per_minute;     // 0 = off
+    uint32_t idle_entries_max;        // addresses remembered that hold no connection
+};
+
+// NULL without memory.
+struct limits *limits_new(const struct limits_options *options);
+void limits_free(struct limits *limits);
+
+// One more connection of an address. 0; ERR_FULL: over the limit, not counted; ERR_NOMEM. IPv6 addresses are counted by
+// /64.
+MUST_CHECK int limits_open(struct limits *limits, enum limits_kind kind, const struct addr *addr);
+// One less: after each limits_open that returned 0.
+void limits_close(struct limits *limits, enum limits_kind kind, const struct addr *addr);
+
+// One more session. 0; ERR_FULL with the seconds to wait (1 … 60) in *retry_s; ERR_NOMEM.
+MUST_CHECK int limits_session(struct limits *limits, const struct addr *addr, struct monotime now, uint32_t *retry_s);
+
+// For tests and metrics.
+size_t limits_addresses(const struct limits *limits);

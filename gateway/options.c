@@ -1,0 +1,90 @@
+#include "gateway/options.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "gateway/origin.h"
+
+#define AT(field_) offsetof(struct options, field_)
+#define SECRET_LEN_MIN 32u
+
+// clang-format off
+static const struct conf_option rows[] = {
+    {.name = "listen", .type = CONF_ADDRESS, .fallback = ":8080", .offset = AT(listen),
+     .help = "public address for HTTP and WebSockets, as host:port; several gateways may share one"},
+    {.name = "proxy-listen", .type = CONF_ADDRESS, .fallback = "", .offset = AT(proxy_listen),
+     .help = "address for connections of a balancer that speaks the PROXY protocol v2; empty for none"},
+    {.name = "proxy-networks", .type = CONF_CIDRS, .fallback = "127.0.0.0/8,::1", .offset = AT(proxy_networks),
+     .help = "networks whose PROXY headers are believed"},
+    {.name = "web-dir", .type = CONF_PATH, .fallback = "web", .offset = AT(web_dir),
+     .help = "folder of the page's files, read once at start"},
+    {.name = "token-keys", .type = CONF_SECRET, .fallback = "", .max = 1024, .offset = AT(token_keys),
+     .help = "keys of session tokens, one `<id> <hex of 32 to 64 bytes>` per line, at most two, the first signs; the same on all gateways"},
+    {.name = "tls-cert", .type = CONF_PATH, .fallback = "", .offset = AT(tls_cert),
+     .help = "PEM file of the certificate and its chain; empty for no TLS"},
+    {.name = "tls-key", .type = CONF_PATH, .fallback = "", .offset = AT(tls_key),
+     .help = "PEM file of the certificate's key"},
+    {.name = "allowed-origins", .type = CONF_STRING, .fallback = "", .max = 4096, .offset = AT(allowed_origins),
+     .help = "further origins whose pages may connect, as scheme://host[:port], separated by commas"},
+    CONF_COMMON_ROWS(struct options, common, "127.0.0.1:9100"),
+    CANVAS_OPTION_ROWS(struct options, canvas),
+    {.name = "message-rate", .type = CONF_INT, .fallback = "-1", .min = -1, .max = 1000000, .offset = AT(message_rate),
+     .help = "messages per second of one client, with a burst of twice that; 0 for no limit, -1 for 50, or 1000 when there is no cooldown"},
+    {.name = "connections-per-address", .type = CONF_INT, .fallback = "256", .min = 0, .max = 1000000, .offset = AT(connections_per_address),
+     .help = "WebSockets of one address (of IPv6: /64) at once, and as many other connections; 0 for no limit"},
+    {.name = "max-connections", .type = CONF_INT, .fallback = "0", .min = 0, .max = 10000000, .offset = AT(max_connections),
+     .help = "WebSockets at once; 0 for as many as the limit of open files allows"},
+    {.name = "sessions-per-minute", .type = CONF_INT, .fallback = "60", .min = 0, .max = 1000000, .offset = AT(sessions_per_minute),
+     .help = "new guests of one address in a minute; 0 for no limit"},
+    {.name = "session-life", .type = CONF_DURATION, .fallback = "720h", .min = 60000, .max = INT64_C(31536000000), .offset = AT(session_life_ms),
+     .help = "time after which an unused session ends"},
+    {.name = "replica-memory", .type = CONF_SIZE, .fallback = "512MiB", .min = 1 << 20, .max = INT64_C(1) << 40, .offset = AT(replica_memory),
+     .help = "memory for the tiles that clients of this gateway watch"},
+    {.name = "linger", .type = CONF_DURATION, .fallback = "30s", .min = 0, .max = 3600000, .offset = AT(linger_ms),
+     .help = "time for which a tile that nobody watches is kept"},
+    {.name = "tick-min", .type = CONF_DURATION, .fallback = "5ms", .min = 0, .max = 10000, .offset = AT(tick_min_ms),
+     .help = "least time between two rounds of updates to the clients"},
+    {.name = "tick-max", .type = CONF_DURATION, .fallback = "1s", .min = 1, .max = 60000, .offset = AT(tick_max_ms),
+     .help = "most time between two rounds of updates under load"},
+    {.name = "ring-updates", .type = CONF_INT, .fallback = "4096", .min = 64, .max = 1 << 20, .offset = AT(ring_updates),
+     .help = "recent placements kept per tile, for clients that fell behind"},
+    {.name = "slice-clients", .type = CONF_INT, .fallback = "512", .min = 1, .max = 1000000, .offset = AT(slice_clients),
+     .help = "clients that are served before draws have their turn"},
+    {.name = "drain-spread", .type = CONF_DURATION, .fallback = "10s", .min = 0, .max = 3600000, .offset = AT(drain_spread_ms),
+     .help = "time over which the clients move elsewhere after SIGTERM"},
+    {.name = "drain-timeout", .type = CONF_DURATION, .fallback = "15s", .min = 0, .max = 3600000, .offset = AT(drain_timeout_ms),
+     .help = "time after SIGTERM at which the gateway ends in any case"},
+};
+// clang-format on
+
+const struct conf_program options_program = {
+    .name = "tessera-gateway",
+    .version = TESSERA_VERSION,
+    .summary = "serves the page, the API and the WebSockets of a Tessera canvas",
+    .options = rows,
+    .count = sizeof rows / sizeof rows[0],
+};
+
+static int bad(char *error, size_t error_size, const char *text)
+{
+    snprintf(error, error_size, "%s", text);
+    return ERR_MALFORMED;
+}
+
+int options_check(const struct options *options, char *error, size_t error_size)
+{
+    if (strlen(options->common.cluster_secret) < SECRET_LEN_MIN)
+        return bad(error, error_size,
+                   "cluster-secret: 32 characters or more are needed, the same for all gateways and shards (openssl "
+                   "rand -hex 32)");
+    if (options->token_keys[0] == '\0')
+        return bad(error, error_size,
+                   "token-keys: a key is needed, the same for all gateways (echo k1 $(openssl rand -hex 32))");
+    if ((options->tls_cert[0] == '\0') != (options->tls_key[0] == '\0'))
+        return bad(error, error_size, "tls-cert and tls-key: both or none");
+    if (options->tick_min_ms > options->tick_max_ms)
+        return bad(error, error_size, "tick-min is above tick-max");
+    if (origin_check_list(options->allowed_origins) != 0)
+        return bad(error, error_size, "allowed-origins: each is scheme://host or scheme://host:port");
+    return 0;
+}

@@ -1,0 +1,27 @@
+// PROXY protocol, version 2 (PROTOCOL.md 1.3): the header that a balancer puts in front of a connection. Pure.
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "common/core/addr.h"
+#include "common/core/err.h"
+
+#define PROXY_HEAD_LEN 16u
+#define PROXY_LEN_MAX 536u // of the whole header with its TLVs
+
+struct proxy_header {
+    bool has_address; // PROXY over TCP; not LOCAL (the balancer's own check) nor an unspecified family
+    struct addr source;
+    uint16_t port;
+};
+
+// Looks at the first `len` bytes of a connection. Returns the length of the whole header when it is there; 0 when more
+// bytes are needed; ERR_MALFORMED as soon as it cannot become one; ERR_RANGE when it announces more than
+// PROXY_LEN_MAX; ERR_UNSUPPORTED for addresses other than TCP over IPv4 and IPv6. `out` is set with a length only.
+MUST_CHECK ssize_t proxy_parse(const uint8_t *bytes, size_t len, struct proxy_header *out);
+
+// How many bytes may be read next without reading past the header. At least 1 after proxy_parse has returned 0.
+size_t proxy_want(const uint8_t *bytes, size_t len);

@@ -1,0 +1,277 @@
+// The pump of the fan-out: brings lagging clients forward, tile by tile, as far as their sockets take it.
+//
+//   from where the client is    ring has it, before sent: the step to sent
+//                               ring has it, at or after sent: waits for the next round
+//                               not in the ring: the snapshot, and on from there
+//
+// Small pieces are gathered into one write, as a write costs more than the bytes; large ones go out as they are,
+// shared.
+
+#include <stdlib.h>
+
+#include "gateway/fanout.h"
+#include "gateway/frames.h"
+#include "gateway/ws_conn.h"
+#include "proto/limits.h"
+
+#define GATHER_PIECES 32u
+#define GATHER_BYTES 4096u // per client and write; larger pieces are not copied
+#define CLIENT_BYTES ((size_t)256 * 1024)
+#define SLICE_BYTES ((size_t)512 * 1024)
+#define COMPLAIN_MS 5000
+#define SLICE_SHARE 4 // of slice_clients: a lagging client costs more than a synced one
+
+// ---- Who lags ------------------------------------------------------------------------------------------------------
+
+struct lag *pump_new(struct hub_client *client, uint32_t count)
+{
+    struct lag *lag = calloc(1, sizeof *lag + count * sizeof lag->pos[0]);
+    if (lag != NULL)
+        lag->client = client;
+    return lag;
+}
+
+static void enqueue(struct fanout *fanout, struct lag *lag)
+{
+    TAILQ_INSERT_TAIL(&fanout->queues[lag->queue], lag, link);
+    if (lag->queue == LAG_READY)
+        fanout->options.on_work(fanout->options.arg);
+}
+
+void pump_enter(struct fanout *fanout, struct lag *lag, enum lag_queue queue)
+{
+    lag->client->lag = lag;
+    lag->queue = queue;
+    enqueue(fanout, lag);
+    fanout->stats.lagging++;
+}
+
+int pump_start(struct fanout *fanout, struct hub_client *client, enum lag_queue queue)
+{
+    struct lag *lag = pump_new(client, client->audience->count);
+    if (lag == NULL)
+        return ERR_NOMEM;
+    for (uint32_t i = 0; i < client->audience->count; i++)
+        lag->pos[i] = fanout_position(fanout, client, i);
+    pump_enter(fanout, lag, queue);
+    return 0;
+}
+
+void pump_move(struct fanout *fanout, struct lag *lag, enum lag_queue queue)
+{
+    TAILQ_REMOVE(&fanout->queues[lag->queue], lag, link);
+    lag->queue = queue;
+    enqueue(fanout, lag);
+}
+
+void pump_end(struct fanout *fanout, struct hub_client *client)
+{
+    struct lag *lag = client->lag;
+    if (lag == NULL)
+        return;
+    TAILQ_REMOVE(&fanout->queues[lag->queue], lag, link);
+    fanout->stats.lagging--;
+    client->lag = NULL;
+    free(lag);
+}
+
+void pump_invalidate(struct fanout *fanout, const struct held *held)
+{
+    for (unsigned i = 0; i < 3; i++) {
+        for (struct lag *lag = TAILQ_FIRST(&fanout->queues[i]); lag != NULL; lag = TAILQ_NEXT(lag, link)) {
+            int index = interest_find(lag->client->audience, held->key);
+            if (index >= 0)
+                lag->pos[index] = FANOUT_NOWHERE;
+        }
+    }
+}
+
+// ---- One client ----------------------------------------------------------------------------------------------------
+
+enum step { STEP_SYNCED, STEP_WAIT, STEP_SEND };
+
+// What brings a client at `from` forward: a reference to it, and where it leads.
+static enum step next_step(struct fanout *fanout, struct held *held, struct position from, struct shared_buf **buf,
+                           struct position *to)
+{
+    const struct held_out *out = &held->out;
+    if (!out->ready)
+        return STEP_WAIT;
+    if (position_equal(from, out->sent))
+        return STEP_SYNCED;
+    if (ring_has(&held->ring, from)) {
+        if (!ring_has(&held->ring, out->sent) || from.seq >= out->sent.seq)
+            return STEP_WAIT;
+        *to = out->sent;
+        *buf = fanout_delta(fanout, held, from);
+        return *buf != NULL ? STEP_SEND : STEP_WAIT;
+    }
+    struct shared_buf *snapshot = fanout_usable_snapshot(fanout, held);
+    if (snapshot == NULL)
+        return STEP_WAIT;
+    fanout->stats.snapshots++;
+    *to = out->snapshot_pos;
+    *buf = shared_buf_ref(snapshot);
+    return STEP_SEND;
+}
+
+// Small pieces of one client that wait for their common write. Its positions count them as sent already.
+struct gather {
+    uint32_t count;
+    size_t bytes;
+    struct shared_buf *bufs[GATHER_PIECES];
+    uint32_t index[GATHER_PIECES];         // tile
+    struct position before[GATHER_PIECES]; // where the client was
+};
+
+static enum ws_write write_buf(struct fanout *fanout, struct lag *lag, struct shared_buf *buf)
+{
+    enum ws_write result = ws_conn_write_shared(lag->client->conn, buf, 0);
+    if (result == WS_WRITE_TAKEN)
+        fanout_count_write(fanout, buf);
+    return result;
+}
+
+static enum ws_write flush(struct fanout *fanout, struct lag *lag, struct gather *gather)
+{
+    enum ws_write result = WS_WRITE_TAKEN;
+    if (gather->count == 0)
+        return result;
+    bool one = gather->count == 1;
+    struct shared_buf *buf = one ? shared_buf_ref(gather->bufs[0]) : frames_join(gather->bufs, gather->count);
+    if (buf != NULL) {
+        result = write_buf(fanout, lag, buf);
+        shared_buf_unref(buf);
+    } else {
+        ws_conn_close(lag->client->conn, WS_CLOSE_SLOW, "no memory for a lagging client");
+        result = WS_WRITE_DEAD;
+    }
+    if (result == WS_WRITE_TAKEN)
+        fanout->stats.frames += gather->count;
+    while (gather->count > 0) {
+        uint32_t last = --gather->count;
+        if (result != WS_WRITE_TAKEN)
+            lag->pos[gather->index[last]] = gather->before[last];
+        shared_buf_unref(gather->bufs[last]);
+    }
+    gather->bytes = 0;
+    return result;
+}
+
+static enum ws_write send_piece(struct fanout *fanout, struct lag *lag, struct gather *gather, uint32_t index,
+                                struct shared_buf *buf)
+{
+    enum ws_write result = WS_WRITE_TAKEN;
+    if (gather->count == GATHER_PIECES || gather->bytes + buf->len > GATHER_BYTES)
+        result = flush(fanout, lag, gather);
+    if (result != WS_WRITE_TAKEN)
+        return result;
+    if (buf->len <= GATHER_BYTES) {
+        gather->index[gather->count] = index;
+        gather->before[gather->count] = lag->pos[index];
+        gather->bufs[gather->count++] = shared_buf_ref(buf);
+        gather->bytes += buf->len;
+        return result;
+    }
+    result = write_buf(fanout, lag, buf);
+    if (result == WS_WRITE_TAKEN)
+        fanout->stats.frames++;
+    return result;
+}
+
+// Brings the client forward over all its tiles, or until that was much. Where it is then, or BLOCKED if its socket took
+// no more; LAG_READY: there is more to send. *synced: it is where synced clients are.
+static enum lag_queue advance(struct fanout *fanout, struct lag *lag, bool *synced, size_t *bytes)
+{
+    const struct audience *audience = lag->client->audience;
+    struct gather gather = {0};
+    enum lag_queue next = LAG_WAITING;
+    *synced = true;
+    *bytes = 0;
+    for (uint32_t n = 0; n < audience->count; n++) {
+        uint32_t index = (lag->cursor + n) % audience->count;
+        struct shared_buf *buf;
+        struct position to;
+        enum step step;
+        while ((step = next_step(fanout, audience->watches[index].held, lag->pos[index], &buf, &to)) == STEP_SEND) {
+            enum ws_write result = send_piece(fanout, lag, &gather, index, buf);
+            *bytes += buf->len;
+            shared_buf_unref(buf);
+            if (result != WS_WRITE_TAKEN)
+                return LAG_BLOCKED;
+            lag->pos[index] = to;
+        }
+        *synced = *synced && step == STEP_SYNCED;
+        if (*bytes > CLIENT_BYTES) {
+            lag->cursor = index;
+            next = LAG_READY;
+            break;
+        }
+    }
+    return flush(fanout, lag, &gather) == WS_WRITE_TAKEN ? next : LAG_BLOCKED;
+}
+
+// ---- All of them ---------------------------------------------------------------------------------------------------
+
+static size_t pump_client(struct fanout *fanout, struct lag *lag)
+{
+    struct hub_client *client = lag->client;
+    bool synced;
+    size_t bytes;
+    enum lag_queue next = advance(fanout, lag, &synced, &bytes);
+    if (next == LAG_WAITING && synced) {
+        pump_end(fanout, client);
+        client->round = fanout->round;
+    } else {
+        pump_move(fanout, lag, next);
+    }
+    return bytes;
+}
+
+bool pump_has_work(const struct fanout *fanout)
+{
+    return !TAILQ_EMPTY(&fanout->queues[LAG_READY]) || (fanout->woken && !TAILQ_EMPTY(&fanout->queues[LAG_WAITING]));
+}
+
+void pump_run(struct fanout *fanout)
+{
+    struct lag *lag;
+    if (fanout->woken) {
+        fanout->woken = false;
+        while ((lag = TAILQ_FIRST(&fanout->queues[LAG_WAITING])) != NULL)
+            pump_move(fanout, lag, LAG_READY);
+    }
+    size_t bytes = 0;
+    uint32_t clients = fanout->options.slice_clients / SLICE_SHARE + 1;
+    while (clients-- > 0 && bytes < SLICE_BYTES && (lag = TAILQ_FIRST(&fanout->queues[LAG_READY])) != NULL)
+        bytes += pump_client(fanout, lag);
+}
+
+// ---- What cannot be had --------------------------------------------------------------------------------------------
+
+static bool misses_a_tile(const struct lag *lag)
+{
+    const struct audience *audience = lag->client->audience;
+    for (uint32_t i = 0; i < audience->count; i++) {
+        if (!audience->watches[i].held->out.ready)
+            return true;
+    }
+    return false;
+}
+
+void pump_complain(struct fanout *fanout, struct monotime now)
+{
+    uint8_t message[WS_ERROR_LEN];
+    ws_encode_error(message, WS_ERROR_TILE_UNAVAILABLE);
+    for (struct lag *lag = TAILQ_FIRST(&fanout->queues[LAG_WAITING]); lag != NULL; lag = TAILQ_NEXT(lag, link)) {
+        if (!misses_a_tile(lag)) {
+            lag->misses = lag->told = false;
+        } else if (!lag->misses) {
+            lag->misses = true;
+            lag->misses_since = now;
+        } else if (!lag->told && monotime_reached(monotime_add_ms(lag->misses_since, COMPLAIN_MS), now)) {
+            lag->told = true;
+            ws_conn_send(lag->client->conn, message, sizeof message);
+        }
+    }
+}

@@ -1,0 +1,33 @@
+// The parts behind the edge, for tests of the edge alone: they note what they are asked, and answer as told.
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "gateway/edge.h"
+
+struct edge_fakes {
+    struct canvas_config config;
+    bool config_known;
+    bool read_only;
+    uint32_t online;
+    uint32_t connections;
+
+    unsigned joins, watches, resumes, leaves, forgets, writables, draws;
+    int join_result;
+    struct ws_conn *last_joined;
+    struct ws_draw last_draw;
+    struct cluster_client *last_drawer;
+    bool answer_at_once; // draws are PLACED within cluster_draw
+
+    store_user_cb user_cb; // waits for edge_fakes_answer_user
+    void *user_arg;
+    bool user_at_once;
+
+    struct cluster_events events;
+};
+
+extern struct edge_fakes edge_fakes;
+
+void edge_fakes_answer_user(int err, uint32_t last_nonce, uint64_t landed_ms, uint64_t now_ms);
+void edge_fakes_answer_draw(struct cluster_client *client, uint32_t nonce);

@@ -1,0 +1,65 @@
+#include "check.h"
+
+#include "gateway/http_reply.h"
+
+// The other half of http_reply.c gives answers to connections; here only heads are made.
+void http_reply(struct conn *conn, const struct http_reply *reply)
+{
+    (void)conn;
+    (void)reply;
+}
+
+static void test_head(void **state)
+{
+    (void)state;
+    char head[HTTP_REPLY_HEAD_MAX];
+    const struct http_reply reply = {.status = 200, .type = "text/plain", .headers = "X-A: b\r\n"};
+    size_t len = http_reply_head(head, sizeof head, &reply, 5, true, 784111777);
+    const char *want =
+        "HTTP/1.1 200 OK\r\nDate: Sun, 06 Nov 1994 08:49:37 GMT\r\nContent-Length: 5\r\nContent-Type: text/plain\r\n"
+        "X-Content-Type-Options: nosniff\r\nX-A: b\r\n\r\n";
+    assert_int_equal(len, strlen(want));
+    assert_string_equal(head, want);
+}
+
+static void test_not_modified_and_close(void **state)
+{
+    (void)state;
+    char head[HTTP_REPLY_HEAD_MAX];
+    const struct http_reply reply = {.status = 304};
+    size_t len = http_reply_head(head, sizeof head, &reply, 0, false, 0);
+    const char *want =
+        "HTTP/1.1 304 Not Modified\r\nDate: Thu, 01 Jan 1970 00:00:00 GMT\r\nX-Content-Type-Options: nosniff\r\n"
+        "Connection: close\r\n\r\n";
+    assert_int_equal(len, strlen(want));
+    assert_string_equal(head, want);
+}
+
+static void test_does_not_fit(void **state)
+{
+    (void)state;
+    char head[HTTP_REPLY_HEAD_MAX];
+    const struct http_reply reply = {.status = 200};
+    size_t whole = http_reply_head(head, sizeof head, &reply, 5, true, 0);
+    for (size_t size = 1; size <= whole; size++)
+        assert_int_equal(http_reply_head(check_guarded(head, size), size, &reply, 5, true, 0), 0);
+}
+
+static void test_texts(void **state)
+{
+    (void)state;
+    assert_string_equal(http_reply_phrase(404), "Not Found");
+    assert_string_equal(http_reply_code(401), "no_session");
+    assert_string_equal(http_reply_phrase(999), "Internal Server Error");
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_head),
+        cmocka_unit_test(test_not_modified_and_close),
+        cmocka_unit_test(test_does_not_fit),
+        cmocka_unit_test(test_texts),
+    };
+    return cmocka_run_group_tests_name("http_reply", tests, NULL, NULL);
+}

@@ -1,0 +1,111 @@
+#include "check.h"
+
+#include "gateway/limits.h"
+
+static struct addr v4(uint8_t last)
+{
+    return (struct addr){{0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, 192, 0, 2, last}};
+}
+
+static struct addr v6(uint8_t network, uint8_t host)
+{
+    return (struct addr){{0x20, 1, 0x0d, 0xb8, 0, 0, 0, network, 0, 0, 0, 0, 0, 0, 0, host}};
+}
+
+static struct monotime at_s(int64_t s)
+{
+    return (struct monotime){s * 1000000};
+}
+
+static void test_connections(void **state)
+{
+    (void)state;
+    struct limits *limits = limits_new(&(struct limits_options){.connections_per_address = 2, .idle_entries_max = 10});
+    struct addr a = v4(1), b = v4(2);
+    assert_int_equal(limits_open(limits, LIMITS_WS, &a), 0);
+    assert_int_equal(limits_open(limits, LIMITS_WS, &a), 0);
+    assert_int_equal(limits_open(limits, LIMITS_WS, &a), ERR_FULL);
+    assert_int_equal(limits_open(limits, LIMITS_HTTP, &a), 0); // counted apart
+    assert_int_equal(limits_open(limits, LIMITS_WS, &b), 0);   // another address
+    limits_close(limits, LIMITS_WS, &a);
+    assert_int_equal(limits_open(limits, LIMITS_WS, &a), 0);
+    assert_int_equal(limits_open(limits, LIMITS_WS, &a), ERR_FULL);
+    limits_free(limits);
+}
+
+static void test_v6_by_network(void **state)
+{
+    (void)state;
+    struct limits *limits = limits_new(&(struct limits_options){.connections_per_address = 2, .idle_entries_max = 10});
+    struct addr a = v6(1, 1), b = v6(1, 2), c = v6(1, 3), d = v6(2, 1);
+    assert_int_equal(limits_open(limits, LIMITS_WS, &a), 0);
+    assert_int_equal(limits_open(limits, LIMITS_WS, &b), 0);
+    assert_int_equal(limits_open(limits, LIMITS_WS, &c), ERR_FULL);
+    assert_int_equal(limits_open(limits, LIMITS_WS, &d), 0);
+    assert_int_equal(limits_addresses(limits), 2);
+    limits_free(limits);
+}
+
+static void test_off(void **state)
+{
+    (void)state;
+    struct limits *limits = limits_new(&(struct limits_options){.idle_entries_max = 10});
+    struct addr a = v4(1);
+    uint32_t retry;
+    for (int i = 0; i < 1000; i++) {
+        assert_int_equal(limits_open(limits, LIMITS_WS, &a), 0);
+        assert_int_equal(limits_session(limits, &a, at_s(0), &retry), 0);
+    }
+    limits_free(limits);
+}
+
+static void test_sessions(void **state)
+{
+    (void)state;
+    struct limits *limits = limits_new(&(struct limits_options){.sessions_per_minute = 3, .idle_entries_max = 10});
+    struct addr a = v4(1), b = v4(2);
+    uint32_t retry = 0;
+    for (int i = 0; i < 3; i++)
+        assert_int_equal(limits_session(limits, &a, at_s(100 + i), &retry), 0);
+    assert_int_equal(limits_session(limits, &a, at_s(110), &retry), ERR_FULL);
+    assert_int_equal(retry, 50);
+    assert_int_equal(limits_session(limits, &b, at_s(110), &retry), 0);
+    assert_int_equal(limits_session(limits, &a, at_s(159), &retry), ERR_FULL);
+    assert_int_equal(retry, 1);
+    assert_int_equal(limits_session(limits, &a, at_s(160), &retry), 0);
+    limits_free(limits);
+}
+
+static void test_table_is_bounded(void **state)
+{
+    (void)state;
+    struct limits *limits = limits_new(
+        &(struct limits_options){.connections_per_address = 5, .sessions_per_minute = 1, .idle_entries_max = 4});
+    uint32_t retry;
+    struct addr held = v4(200);
+    assert_int_equal(limits_open(limits, LIMITS_WS, &held), 0);
+    assert_int_equal(limits_session(limits, &held, at_s(0), &retry), 0);
+    for (uint8_t i = 0; i < 100; i++) {
+        struct addr a = v4(i);
+        assert_int_equal(limits_session(limits, &a, at_s(0), &retry), 0);
+        assert_true(limits_addresses(limits) <= 5);
+    }
+    // The one that holds a connection was not forgotten, nor the last ones; the first ones were.
+    assert_int_equal(limits_session(limits, &held, at_s(1), &retry), ERR_FULL);
+    struct addr last = v4(99), first = v4(0);
+    assert_int_equal(limits_session(limits, &last, at_s(1), &retry), ERR_FULL);
+    assert_int_equal(limits_session(limits, &first, at_s(1), &retry), 0);
+    limits_close(limits, LIMITS_WS, &held);
+    assert_int_equal(limits_addresses(limits), 4);
+    limits_close(limits, LIMITS_WS, &held); // one too many: harmless
+    limits_free(limits);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_connections), cmocka_unit_test(test_v6_by_network),    cmocka_unit_test(test_off),
+        cmocka_unit_test(test_sessions),    cmocka_unit_test(test_table_is_bounded),
+    };
+    return cmocka_run_group_tests_name("limits", tests, NULL, NULL);
+}
