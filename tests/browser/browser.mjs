@@ -1,0 +1,115 @@
+// Chromium for the tests, and the few things that they do on a page again and again. Pixels are read the way a player reads them: the
+// page says coordinates and color name of the pixel under the mouse.
+
+import { chromium } from 'playwright-core';
+
+const EXECUTABLE = process.env.CHROMIUM ?? '/usr/bin/chromium';
+const FLAGS = [
+  '--headless', '--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking',
+  '--disable-component-update', '--disable-sync',
+];
+
+export const DESK = { viewport: { width: 1440, height: 900 } };
+export const PHONE = { viewport: { width: 390, height: 844 }, deviceScaleFactor: 2, isMobile: true, hasTouch: true };
+
+/** What Chromium says of its own software rendering while screenshots are taken. */
+const NOISE = /GPU stall due to ReadPixels|Automatic fallback to software WebGL/;
+/** What it says, unasked, when a server is away. */
+export const NETWORK = /ERR_CONNECTION_REFUSED|ERR_CONNECTION_RESET|ERR_EMPTY_RESPONSE|WebSocket connection to|Failed to load resource/;
+
+/** @typedef {import('playwright-core').Page & { problems: string[] }} Page */
+
+/** @param {string[]} [flags] */
+export const launch = (flags = []) => chromium.launch({ executablePath: EXECUTABLE, args: [...FLAGS, ...flags] });
+
+/**
+ * A page of a browser profile of its own. `problems` collects what the console says.
+ * @param {import('playwright-core').Browser} browser @param {string} url @param {object} [options] of the context
+ * @returns {Promise<Page>}
+ */
+export async function open(browser, url, options = DESK) {
+  const context = await browser.newContext(options);
+  return openIn(context, url);
+}
+
+/** @param {import('playwright-core').BrowserContext} context @param {string} url @returns {Promise<Page>} */
+export async function openIn(context, url) {
+  const page = /** @type {Page} */ (await context.newPage());
+  page.problems = [];
+  page.setDefaultTimeout(15000);
+  page.on('console', (message) => {
+    if (!NOISE.test(message.text())) page.problems.push(`${message.type()}: ${message.text()}`);
+  });
+  page.on('pageerror', (error) => page.problems.push(`error: ${error.stack}`));
+  await page.goto(url);
+  return page;
+}
+
+/** @param {Page} page @param {string} face */
+export const waitFace = (page, face) => page.waitForSelector(`#status[data-face="${face}"]`);
+/** @param {Page} page @param {string} face */
+export const waitDock = (page, face) => page.waitForSelector(`#dock[data-face="${face}"]`);
+/** @param {Page} page */
+export const live = (page) => waitFace(page, 'live');
+/** @param {Page} page */
+export const words = (page) => page.innerText('#state-text');
+/** @param {Page} page @param {string | RegExp} text */
+export const waitToast = (page, text) => page.locator('.toast', { hasText: text }).first().waitFor({ state: 'attached' });
+
+/**
+ * Where on the screen a pixel of the canvas is, for a page whose view was given by its address and has not moved since.
+ * @param {Page} page @param {number} x @param {number} y
+ */
+export async function onScreen(page, x, y) {
+  const at = new URL(page.url()).searchParams;
+  const [cx, cy, zoom] = ['x', 'y', 'zoom'].map((name) => Number(at.get(name)));
+  const { width, height } = /** @type {{ width: number, height: number }} */ (page.viewportSize());
+  const dock = /** @type {{ y: number }} */ (await page.locator('#dock').boundingBox());
+  const bottom = Math.round(height - dock.y) + 8;
+  const middle = ((width < 768 ? 56 : 64) + height - bottom) / 2;
+  return { x: width / 2 + (x - cx) * zoom, y: middle + (y - cy) * zoom };
+}
+
+/** Moves the mouse over a pixel and waits until the page names its color. @param {Page} page @param {number} x @param {number} y
+ * @param {string} color */
+export async function waitColor(page, x, y, color) {
+  const at = await onScreen(page, x, y);
+  await page.mouse.move(at.x + 1, at.y + 1);
+  await page.mouse.move(at.x, at.y);
+  await page.waitForFunction(
+    ([where, name]) =>
+      document.querySelector('#place-text')?.textContent?.startsWith(where) &&
+      /** @type {HTMLElement} */ (document.querySelector('#place')).title === name,
+    [`${x}, ${y} `, color],
+  );
+}
+
+/** @param {Page} page @param {string} color @param {number} x @param {number} y */
+export async function place(page, color, x, y) {
+  await choose(page, color);
+  const at = await onScreen(page, x, y);
+  await page.mouse.click(at.x, at.y);
+}
+
+/** @param {Page} page @param {string} color */
+export const choose = (page, color) => page.click(`.swatch[title="${color}"]`);
+
+/**
+ * The colors that the screen really shows, as #rrggbb.
+ * @param {Page} page @param {{ x: number, y: number }[]} points in CSS pixels
+ */
+export async function shown(page, points) {
+  const picture = (await page.screenshot({ scale: 'css' })).toString('base64');
+  const reader = await page.context().newPage();
+  const colors = await reader.evaluate(async ([data, at]) => {
+    const image = await createImageBitmap(await (await fetch(`data:image/png;base64,${data}`)).blob());
+    const context = /** @type {OffscreenCanvasRenderingContext2D} */ (new OffscreenCanvas(image.width, image.height).getContext('2d'));
+    context.drawImage(image, 0, 0);
+    return at.map(({ x, y }) => {
+      const [r, g, b] = context.getImageData(Math.floor(x), Math.floor(y), 1, 1).data;
+      return `#${[r, g, b].map((value) => value.toString(16).padStart(2, '0')).join('')}`;
+    });
+  }, /** @type {[string, { x: number, y: number }[]]} */ ([picture, points]));
+  await reader.close();
+  return colors;
+}

@@ -1,0 +1,296 @@
+// A gateway for tests of the page alone: one process, one canvas in memory, no Redis, no shard. It speaks the protocol well enough
+// for the page, and does on command what a real one does only in bad hours.
+
+import { createServer } from 'node:http';
+import { readFile } from 'node:fs/promises';
+import { deflateSync, gzipSync } from 'node:zlib';
+import { extname, join, normalize } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { WebSocketServer } from 'ws';
+import { tileChecksum } from '../../web/src/checksum.js';
+import { PALETTE } from './scene.mjs';
+
+const WEB = fileURLToPath(new URL('../../web/', import.meta.url));
+const TYPES = {
+  '.html': 'text/html; charset=utf-8', '.css': 'text/css', '.js': 'text/javascript', '.svg': 'image/svg+xml',
+  '.webmanifest': 'application/manifest+json',
+};
+const CSP = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; connect-src 'self'; manifest-src 'self'";
+const USER = 0x1234n;
+
+/** @typedef {{ px: Uint8Array, epoch: number, seq: number, previous: number }} FakeTile */
+
+export class FakeGateway {
+  /** @param {{ width?: number, height?: number, edge?: number, cooldownMs?: number, palette?: { name: string, rgb: string }[],
+   *   px?: Uint8Array }} [options] */
+  constructor(options = {}) {
+    this.width = options.width ?? 1000;
+    this.height = options.height ?? 1000;
+    this.edge = options.edge ?? 256;
+    this.cooldownMs = options.cooldownMs ?? 300000;
+    this.palette = options.palette ?? PALETTE;
+    /** Draws are answered when this is done. @type {Promise<unknown>} */
+    this.hold = Promise.resolve();
+    this.version = 1;
+    this.readOnly = false;
+    this.online = 1;
+    this.nonce = 0;
+    this.landed = -Infinity;
+    this.epoch = Date.now();
+    this.sessionStatus = 200;
+    this.canvasStatus = 200;
+    this.tilesStatus = 200;
+    this.acceptSockets = true;
+    /** Answers a draw in another way: returns verdict fields, or null for the usual one, or 'none'. @type {((draw: any) => any) | null} */
+    this.answer = null;
+    /** @type {Map<string, FakeTile>} */
+    this.tiles = new Map();
+    /** @type {Set<{ socket: import('ws').WebSocket, watch: Set<string> }>} */
+    this.clients = new Set();
+    /** @type {any[]} everything that clients said, decoded a little */
+    this.said = [];
+    if (options.px) this.paint(options.px);
+  }
+
+  /** @param {number} [port] */
+  async listen(port = 0) {
+    this.http = createServer((request, response) => this.#serve(request, response));
+    this.sockets = new WebSocketServer({ noServer: true, handleProtocols: () => 'tessera.v1', perMessageDeflate: false });
+    this.http.on('upgrade', (request, socket, head) => {
+      if (!this.acceptSockets) socket.destroy();
+      else this.sockets?.handleUpgrade(request, socket, head, (ws) => this.#connected(ws));
+    });
+    await new Promise((resolve) => this.http?.listen(port, '127.0.0.1', () => resolve(null)));
+    this.port = /** @type {import('node:net').AddressInfo} */ (this.http.address()).port;
+    this.url = `http://127.0.0.1:${this.port}/`;
+    return this.url;
+  }
+
+  async close() {
+    for (const { socket } of this.clients) socket.terminate();
+    this.http?.closeAllConnections();
+    await new Promise((resolve) => this.http?.close(resolve));
+  }
+
+  /** Cuts every connection without a word. */
+  cut() {
+    for (const { socket } of this.clients) socket.terminate();
+  }
+
+  /** @param {number} code */
+  closeAll(code) {
+    for (const { socket } of this.clients) socket.close(code);
+  }
+
+  /** @param {Buffer} bytes */
+  say(bytes) {
+    for (const { socket } of this.clients) socket.send(bytes);
+  }
+
+  /** Fills the canvas with pixels that were there before anybody came. @param {Uint8Array} px width * height */
+  paint(px) {
+    for (let y = 0; y < this.height; y++) {
+      for (let x = 0; x < this.width; x++) {
+        const color = px[y * this.width + x];
+        if (color !== 0) this.tile(Math.floor(x / this.edge), Math.floor(y / this.edge)).px[(y % this.edge) * this.edge + (x % this.edge)] = color;
+      }
+    }
+    for (const tile of this.tiles.values()) Object.assign(tile, { epoch: this.epoch, previous: this.epoch, seq: 1000 });
+  }
+
+  /** @param {number} tx @param {number} ty @returns {FakeTile} */
+  tile(tx, ty) {
+    const key = `${tx}:${ty}`;
+    let tile = this.tiles.get(key);
+    if (!tile) this.tiles.set(key, (tile = { px: new Uint8Array(this.edge * this.edge), epoch: 0, seq: 0, previous: 0 }));
+    return tile;
+  }
+
+  /** A placement, as another player's. @param {number} x @param {number} y @param {number} color @returns {number} its seq */
+  place(x, y, color) {
+    const [tx, ty] = [Math.floor(x / this.edge), Math.floor(y / this.edge)];
+    const tile = this.tile(tx, ty);
+    const offset = (y % this.edge) * this.edge + (x % this.edge);
+    const previous = tile.epoch;
+    Object.assign(tile, { epoch: this.epoch, seq: tile.seq + 1 });
+    tile.px[offset] = color;
+    const frame = Buffer.alloc(31);
+    frame.writeUInt8(0x83, 0);
+    frame.writeUInt8(1, 1);
+    frame.writeUInt16LE(tx, 2);
+    frame.writeUInt16LE(ty, 4);
+    frame.writeUInt16LE(1, 6);
+    frame.writeUInt32LE(tile.seq, 8);
+    frame.writeBigUInt64LE(BigInt(tile.epoch), 12);
+    frame.writeBigUInt64LE(BigInt(previous), 20);
+    frame.writeUInt16LE(offset, 28);
+    frame.writeUInt8(color, 30);
+    for (const { socket, watch } of this.clients) if (watch.has(`${tx}:${ty}`)) socket.send(frame);
+    return tile.seq;
+  }
+
+  status() {
+    const bytes = Buffer.alloc(8);
+    bytes.writeUInt8(0x85, 0);
+    bytes.writeUInt8(this.readOnly ? 1 : 0, 1);
+    bytes.writeUInt32LE(this.online, 4);
+    this.say(bytes);
+  }
+
+  config() {
+    this.version++;
+    const bytes = Buffer.alloc(20);
+    this.#canvasHead(bytes, 0x86);
+    this.say(bytes);
+  }
+
+  /** @param {number} delayMs */
+  move(delayMs) {
+    const bytes = Buffer.alloc(8);
+    bytes.writeUInt8(0x87, 0);
+    bytes.writeUInt32LE(delayMs, 4);
+    this.say(bytes);
+  }
+
+  /** @param {Buffer} bytes @param {number} type */
+  #canvasHead(bytes, type) {
+    bytes.writeUInt8(type, 0);
+    bytes.writeUInt8(this.readOnly ? 1 : 0, 1);
+    bytes.writeUInt16LE(this.edge, 2);
+    bytes.writeUInt32LE(this.version, 4);
+    bytes.writeUInt32LE(this.width, 8);
+    bytes.writeUInt32LE(this.height, 12);
+    bytes.writeUInt32LE(this.cooldownMs, 16);
+  }
+
+  #wait() {
+    return Math.max(0, Math.ceil(this.landed + this.cooldownMs - performance.now()));
+  }
+
+  /** @param {import('ws').WebSocket} socket */
+  #connected(socket) {
+    const client = { socket, watch: new Set() };
+    this.clients.add(client);
+    socket.on('close', () => this.clients.delete(client));
+    socket.on('message', (/** @type {Buffer} */ data) => {
+      const type = data.readUInt8(0);
+      this.said.push({ type, data });
+      if (type === 0x01) this.#welcome(client, data);
+      else if (type === 0x02) this.hold.then(() => this.#draw(client, data));
+      else this.#watch(client, data, 4, type === 0x04);
+    });
+  }
+
+  /** @param {any} client @param {Buffer} data */
+  #welcome(client, data) {
+    const bytes = Buffer.alloc(40);
+    this.#canvasHead(bytes, 0x81);
+    bytes.writeUInt32LE(this.nonce + 1, 20);
+    bytes.writeUInt32LE(this.#wait(), 24);
+    bytes.writeUInt32LE(this.online, 28);
+    bytes.writeBigUInt64LE(USER, 32);
+    client.socket.send(bytes);
+    this.#watch(client, data, 12, false);
+  }
+
+  /** @param {any} client @param {Buffer} data @param {number} at @param {boolean} resume */
+  #watch(client, data, at, resume) {
+    const before = client.watch;
+    if (!resume) client.watch = new Set();
+    for (; at < data.length; at += 16) {
+      const [tx, ty, seq, epoch] = [data.readUInt16LE(at), data.readUInt16LE(at + 2), data.readUInt32LE(at + 4), Number(data.readBigUInt64LE(at + 8))];
+      const key = `${tx}:${ty}`;
+      const tile = this.tiles.get(key);
+      if (!resume) client.watch.add(key);
+      if (tile && (resume || !before.has(key)) && (tile.seq !== seq || tile.epoch !== epoch)) this.#snapshot(client, tx, ty, tile);
+    }
+  }
+
+  /** @param {any} client @param {number} tx @param {number} ty @param {FakeTile} tile */
+  #snapshot({ socket }, tx, ty, tile) {
+    const head = Buffer.alloc(28);
+    head.writeUInt8(0x84, 0);
+    head.writeUInt8(1, 1);
+    head.writeUInt16LE(tx, 2);
+    head.writeUInt16LE(ty, 4);
+    head.writeUInt32LE(tile.seq, 8);
+    head.writeBigUInt64LE(BigInt(tile.epoch), 12);
+    head.writeBigUInt64LE(tileChecksum(tile.px), 20);
+    socket.send(Buffer.concat([head, deflateSync(tile.px, { level: 1 })]));
+  }
+
+  /** @param {any} client @param {Buffer} data */
+  #draw(client, data) {
+    const draw = { color: data.readUInt8(1), x: data.readUInt16LE(2), y: data.readUInt16LE(4), nonce: data.readUInt32LE(6) };
+    const other = this.answer?.(draw);
+    if (other === 'none') return;
+    const verdict = { code: 0, seq: 0, ...(other ?? this.#judge(draw)) };
+    const bytes = Buffer.alloc(24);
+    bytes.writeUInt8(0x82, 0);
+    bytes.writeUInt8(verdict.code, 1);
+    bytes.writeUInt16LE(draw.x, 2);
+    bytes.writeUInt16LE(draw.y, 4);
+    bytes.writeUInt32LE(draw.nonce, 8);
+    bytes.writeUInt32LE(this.nonce + 1, 12);
+    bytes.writeUInt32LE(verdict.waitMs ?? this.#wait(), 16);
+    bytes.writeUInt32LE(verdict.seq, 20);
+    client.socket.send(bytes);
+  }
+
+  /** @param {{ color: number, x: number, y: number, nonce: number }} draw */
+  #judge({ color, x, y, nonce }) {
+    if (this.readOnly) return { code: 5, waitMs: 1000 };
+    if (this.cooldownMs > 0 && nonce !== this.nonce + 1) return { code: 2 };
+    if (this.#wait() > 0) return { code: 1 };
+    this.nonce = nonce;
+    this.landed = performance.now();
+    return { code: 0, seq: this.place(x, y, color) };
+  }
+
+  /** @param {import('node:http').IncomingMessage} request @param {import('node:http').ServerResponse} response */
+  async #serve(request, response) {
+    const { pathname } = new URL(request.url ?? '/', 'http://x');
+    const send = (/** @type {number} */ status, /** @type {string} */ type, /** @type {any} */ body, /** @type {any} */ headers = {}) =>
+      response.writeHead(status, { 'Content-Type': type, 'Content-Security-Policy': CSP, ...headers }).end(body);
+    const json = (/** @type {number} */ status, /** @type {any} */ body) => send(status, 'application/json', JSON.stringify(body));
+    const position = /^\/api\/v1\/tiles\/(\d+)\/(\d+)$/.exec(pathname);
+    if (pathname === '/api/v1/session') return json(this.sessionStatus, { user: '0000000000001234', kind: 'guest', token: 'x', expires_in_s: 86400 });
+    if (pathname === '/api/v1/canvas') return json(this.canvasStatus, this.#canvasJson());
+    if (pathname === '/api/v1/tiles') {
+      if (this.tilesStatus !== 200) return json(this.tilesStatus, { error: 'no' });
+      return send(200, 'application/octet-stream', gzipSync(this.#allTiles(), { level: 1 }), { 'Content-Encoding': 'gzip' });
+    }
+    if (position) {
+      const tile = this.tile(Number(position[1]), Number(position[2]));
+      return send(200, 'application/octet-stream', Buffer.from(tile.px), { 'Tessera-Position': `${tile.epoch}-${tile.seq}` });
+    }
+    const path = normalize(pathname === '/' ? '/index.html' : pathname);
+    const file = await readFile(join(WEB, path)).catch(() => null);
+    if (!file) return json(404, { error: 'not_found' });
+    return send(200, /** @type {any} */ (TYPES)[extname(path)] ?? 'application/octet-stream', file);
+  }
+
+  #canvasJson() {
+    const { version, width, height, edge, cooldownMs, readOnly, online, palette } = this;
+    return {
+      version, width, height, tile_edge: edge, cooldown_ms: cooldownMs, read_only: readOnly, online, palette,
+      limits: { watch: 256, in_flight: 4 },
+    };
+  }
+
+  #allTiles() {
+    const parts = [];
+    for (let ty = 0; ty < Math.ceil(this.height / this.edge); ty++) {
+      for (let tx = 0; tx < Math.ceil(this.width / this.edge); tx++) {
+        const tile = this.tile(tx, ty);
+        const head = Buffer.alloc(16);
+        head.writeUInt16LE(tx, 0);
+        head.writeUInt16LE(ty, 2);
+        head.writeUInt32LE(tile.seq, 4);
+        head.writeBigUInt64LE(BigInt(tile.epoch), 8);
+        parts.push(head, Buffer.from(tile.px));
+      }
+    }
+    return Buffer.concat(parts);
+  }
+}

@@ -1,0 +1,81 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { Gestures, wheelFactor } from '../../../web/src/gesture.js';
+
+const kinds = (intents) => intents.map((it) => it.kind);
+
+test('a short press that hardly moves is a tap, in every direction', () => {
+  for (let angle = 0; angle < 360; angle += 15) {
+    const way = { x: Math.cos((angle * Math.PI) / 180), y: Math.sin((angle * Math.PI) / 180) };
+    const g = new Gestures();
+    g.down(1, { x: 100, y: 100 }, 0, true);
+    assert.deepEqual(g.move(1, { x: 100 + way.x * 11, y: 100 + way.y * 11 }, 50), []);
+    assert.deepEqual(g.up(1, { x: 100 + way.x * 11, y: 100 + way.y * 11 }, 100), [{ kind: 'tap', at: { x: 100, y: 100 }, touch: true }]);
+    const far = new Gestures();
+    far.down(1, { x: 100, y: 100 }, 0, true);
+    assert.deepEqual(kinds(far.move(1, { x: 100 + way.x * 14, y: 100 + way.y * 14 }, 50)), ['pan']);
+    assert.ok(!kinds(far.up(1, { x: 100, y: 100 }, 100)).includes('tap'), 'once a drag, always a drag');
+  }
+});
+
+test('a mouse has less slack than a finger, and a long press is no tap', () => {
+  const g = new Gestures();
+  g.down(1, { x: 0, y: 0 }, 0, false);
+  assert.deepEqual(kinds(g.move(1, { x: 6, y: 0 }, 10)), ['pan']);
+  const long = new Gestures();
+  long.down(1, { x: 0, y: 0 }, 0, false);
+  assert.deepEqual(long.up(1, { x: 0, y: 0 }, 900), []);
+});
+
+test('two taps in the same place are a double tap, two far apart are not', () => {
+  const tap = (g, x, t) => {
+    g.down(1, { x, y: 0 }, t, true);
+    return kinds(g.up(1, { x, y: 0 }, t + 30));
+  };
+  const g = new Gestures();
+  assert.deepEqual(tap(g, 0, 0), ['tap']);
+  assert.deepEqual(tap(g, 10, 150), ['doubleTap']);
+  assert.deepEqual(tap(g, 10, 300), ['tap'], 'a third one begins anew');
+  assert.deepEqual(tap(g, 90, 400), ['tap']);
+  assert.deepEqual(tap(g, 90, 2000), ['tap']);
+});
+
+test('a drag pans by what the finger moved, and flings when it leaves at speed', () => {
+  const g = new Gestures();
+  g.down(1, { x: 0, y: 0 }, 0, true);
+  let dx = 0;
+  for (let i = 1; i <= 10; i++) for (const it of g.move(1, { x: i * 10, y: 0 }, i * 10)) dx += it.dx;
+  assert.equal(dx, 100 - 10 + 10);
+  const [fling] = g.up(1, { x: 100, y: 0 }, 101);
+  assert.equal(fling.kind, 'fling');
+  assert.ok(Math.abs(fling.vx - 1) < 0.2 && fling.vy === 0);
+  const slow = new Gestures();
+  slow.down(1, { x: 0, y: 0 }, 0, true);
+  slow.move(1, { x: 50, y: 0 }, 50);
+  assert.deepEqual(slow.up(1, { x: 50, y: 0 }, 800), [], 'held still before it was let go');
+});
+
+test('two fingers zoom about their middle and pan with it', () => {
+  const g = new Gestures();
+  g.down(1, { x: 0, y: 0 }, 0, true);
+  g.down(2, { x: 100, y: 0 }, 10, true);
+  assert.deepEqual(g.move(2, { x: 200, y: 0 }, 20), [{ kind: 'pinch', at: { x: 100, y: 0 }, factor: 2, dx: 50, dy: 0 }]);
+  assert.deepEqual(g.up(2, { x: 200, y: 0 }, 30), [], 'no tap, no fling');
+  assert.deepEqual(kinds(g.move(1, { x: 5, y: 0 }, 40)), ['pan'], 'the finger that stays goes on dragging');
+});
+
+test('fingers that coincide do not divide by zero', () => {
+  const g = new Gestures();
+  g.down(1, { x: 0, y: 0 }, 0, true);
+  g.down(2, { x: 0, y: 0 }, 0, true);
+  const [it] = g.move(2, { x: 0, y: 0 }, 1);
+  assert.ok(Number.isFinite(it.factor));
+});
+
+test('the wheel zooms alike in all three units, and never leaps', () => {
+  const notch = { deltaY: -100, deltaMode: 0, ctrlKey: false };
+  assert.ok(wheelFactor(notch) > 1.2 && wheelFactor(notch) < 1.3);
+  assert.ok(Math.abs(wheelFactor({ ...notch, deltaY: -3, deltaMode: 1 }) - wheelFactor(notch)) < 0.01);
+  assert.ok(wheelFactor({ ...notch, deltaY: -1e6 }) < 1.8);
+  assert.ok(Math.abs(wheelFactor({ ...notch, deltaY: 100 }) * wheelFactor(notch) - 1) < 1e-9, 'there and back');
+});

@@ -1,0 +1,103 @@
+// The small pure modules: geometry, palette, cooldown, address.
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import * as cooldown from '../../../web/src/cooldown.js';
+import * as geom from '../../../web/src/geom.js';
+import * as palette from '../../../web/src/palette.js';
+import { readPlace, writePlace } from '../../../web/src/url.js';
+import { describe } from '../../../web/src/status.js';
+import { turnOf } from '../../../web/src/turn.js';
+import { Placing } from '../../../web/src/placing.js';
+
+test('tiles and offsets', () => {
+  const it = { width: 1000, height: 600, edge: 256 };
+  assert.equal(geom.across(it), 4);
+  assert.equal(geom.down(it), 3);
+  assert.equal(geom.keyOfPixel(it, 999, 599), geom.tileKey(3, 2));
+  assert.equal(geom.offsetOfPixel(it, 257, 2), 2 * 256 + 1);
+  assert.deepEqual([geom.keyTx(geom.tileKey(1023, 7)), geom.keyTy(geom.tileKey(1023, 7))], [1023, 7]);
+  assert.ok(geom.hasPixel(it, 999, 599) && !geom.hasPixel(it, 1000, 0) && !geom.hasPixel(it, 0, -1));
+});
+
+test('a small canvas is watched whole, a large one in view and around, nearest first, never above the limit', () => {
+  const view = { left: 10000, top: 10000, right: 11000, bottom: 10500 };
+  assert.equal(geom.watchSet({ width: 1000, height: 1000, edge: 256 }, view, 256).length, 16);
+  const large = { width: 65536, height: 65536, edge: 256 };
+  const keys = geom.watchSet(large, view, 256);
+  const tiles = keys.map((key) => [geom.keyTx(key), geom.keyTy(key)]);
+  assert.deepEqual([Math.min(...tiles.map((t) => t[0])), Math.max(...tiles.map((t) => t[0]))], [38, 43]);
+  assert.deepEqual([Math.min(...tiles.map((t) => t[1])), Math.max(...tiles.map((t) => t[1]))], [38, 42]);
+  assert.deepEqual(tiles[0], [40, 39].map((v, i) => tiles[0][i]));
+  const far = geom.watchSet(large, { left: 0, top: 0, right: 30000, bottom: 30000 }, 256);
+  assert.equal(far.length, 256);
+  assert.equal(new Set(far).size, 256);
+  assert.deepEqual(geom.watchSet(large, { left: -900, top: -900, right: -500, bottom: -500 }, 256), []);
+});
+
+test('palettes', () => {
+  const colors = palette.parsePalette([{ name: 'white', rgb: '#FFFFFF' }, { name: 'dark red', rgb: '#be0039' }]);
+  assert.deepEqual(colors[1], { name: 'dark red', r: 0xbe, g: 0, b: 0x39, css: '#be0039' });
+  const bytes = palette.paletteBytes(colors);
+  assert.deepEqual([...bytes.slice(4, 8)], [0xbe, 0, 0x39, 255]);
+  assert.deepEqual([...bytes.slice(40, 44)], [255, 255, 255, 255], 'a color not known yet is background');
+  assert.throws(() => palette.parsePalette([{ name: 'one', rgb: '#000000' }]));
+  assert.throws(() => palette.parsePalette([{ name: 'a', rgb: '#000000' }, { name: 'b', rgb: 'red' }]));
+  assert.equal(palette.columns(32, 16), 16);
+  assert.equal(palette.columns(18, 16), 9);
+  assert.equal(palette.columns(5, 16), 5);
+});
+
+test('the clock runs on the server\'s durations', () => {
+  const it = cooldown.started(1000, 4000, 5000);
+  assert.equal(cooldown.remaining(it, 2000), 3000);
+  assert.equal(cooldown.share(it, 1000), 0.8);
+  assert.equal(cooldown.remaining(it, 9000), 0);
+  assert.equal(cooldown.remaining(cooldown.started(1000, 0, 5000), 1000), 0);
+  assert.equal(cooldown.clockText(299001), '5:00');
+  assert.equal(cooldown.clockText(1), '0:01');
+  assert.equal(cooldown.clockText(3729000), '1:02:09');
+  assert.ok(cooldown.hasSlept({ mono: 0, wall: 0 }, { mono: 1000, wall: 61000 }));
+  assert.ok(!cooldown.hasSlept({ mono: 0, wall: 0 }, { mono: 60000, wall: 60010 }), 'a throttled timer is no sleep');
+});
+
+test('places in the address', () => {
+  assert.deepEqual(readPlace('http://x/?x=12&y=900&zoom=7.5'), { x: 12, y: 900, zoom: 7.5 });
+  assert.deepEqual(readPlace('http://x/#x=1&y=2'), { x: 1, y: 2, zoom: null });
+  for (const bad of ['', '?x=1', '?x=a&y=2', '?x=1e9&y=1', '?x=&y=']) assert.equal(readPlace(`http://x/${bad}`), null);
+  assert.equal(readPlace('http://x/?x=1&y=1&zoom=-3').zoom, null);
+  assert.equal(writePlace('http://x/?a=b#x=1&y=2', { x: 5.7, y: 6, zoom: 3.14159 }), 'http://x/?a=b&x=5&y=6&zoom=3.14');
+  assert.deepEqual(readPlace(writePlace('http://x/', { x: 65535, y: 0, zoom: 0.25 })), { x: 65535, y: 0, zoom: 0.25 });
+});
+
+test('every state of the connection has its face and its words', () => {
+  const live = { phase: 'live', attempt: 0, retryAt: 0, reason: '' };
+  const base = { connection: live, offline: false, readOnly: false, online: 12, now: 50000, heard: 49900 };
+  assert.deepEqual(describe(base), { face: 'live', text: '12 online' });
+  assert.equal(describe({ ...base, online: 1 }).text, 'Just you here');
+  assert.equal(describe({ ...base, readOnly: true }).face, 'read-only');
+  const waiting = { ...base, connection: { ...live, phase: 'waiting', attempt: 3, retryAt: 54200 }, heard: 40000 };
+  assert.deepEqual(describe(waiting), { face: 'waiting', text: 'Reconnecting in 5 s · canvas as of 10 s ago' });
+  assert.equal(describe({ ...waiting, offline: true }).face, 'offline');
+  assert.equal(describe({ ...base, connection: { ...live, phase: 'connecting' }, heard: 0 }).text, 'Connecting…');
+  assert.equal(describe({ ...base, connection: { ...live, phase: 'stopped', reason: 'origin' } }).face, 'stopped');
+});
+
+test('the dock says whose turn it is', () => {
+  const placing = new Placing();
+  const red = { name: 'red', r: 255, g: 0, b: 0, css: '#ff0000' };
+  const base = { now: 0, placing, color: null, aim: null, touch: false, folded: false };
+  const face = (more) => turnOf({ ...base, ...more }).face;
+  assert.equal(face({}), 'blocked');
+  placing.welcomed(0, { cooldownMs: 5000, nextNonce: 1, waitMs: 0, readOnly: false });
+  assert.equal(face({}), 'idle');
+  assert.equal(face({ color: red }), 'color');
+  assert.equal(turnOf({ ...base, color: red, touch: true }).sub, 'Tap a pixel');
+  assert.deepEqual(turnOf({ ...base, color: red, aim: { x: 3, y: 4 } }), { face: 'aim', title: 'red', sub: 'at 3, 4', share: 0 });
+  const [{ draw }] = placing.draw(0, 3, 4, 1);
+  assert.equal(face({ color: red }), 'placing');
+  placing.verdict(0, { ...draw, code: 0, nextNonce: 2, waitMs: 5000, seq: 1 }, () => 1);
+  assert.deepEqual(turnOf({ ...base, now: 1000 }), { face: 'cooldown', title: '0:04', sub: 'Next pixel', share: 0.8 });
+  assert.equal(face({ now: 5001 }), 'idle');
+  placing.readOnly = true;
+  assert.equal(face({ color: red }), 'blocked');
+});

@@ -1,0 +1,100 @@
+// The HTTP API: what the canvas is, its tiles for the first paint, a session.
+
+import { parsePalette } from './palette.js';
+import { Refusal } from './connection.js';
+
+/**
+ * @typedef {object} Canvas
+ * @property {import('./geom.js').Geom} geom
+ * @property {import('./palette.js').Color[]} palette
+ * @property {number} version
+ * @property {number} cooldownMs
+ * @property {boolean} readOnly
+ * @property {number} online
+ * @property {number} watch    most tiles that may be watched
+ *
+ * @typedef {(tx: number, ty: number, position: { epoch: number, seq: number }, px: Uint8Array) => void} OnTile
+ */
+
+const TILE_HEAD = 16;
+
+/** @returns {Promise<Canvas>} rejects when it cannot be had now */
+export async function getCanvas() {
+  const response = await fetch('api/v1/canvas', { cache: 'no-cache' });
+  if (!response.ok) throw new Error(`canvas: ${response.status}`);
+  const it = await response.json();
+  return {
+    geom: { width: it.width, height: it.height, edge: it.tile_edge },
+    palette: parsePalette(it.palette),
+    version: it.version,
+    cooldownMs: it.cooldown_ms,
+    readOnly: it.read_only,
+    online: it.online,
+    watch: it.limits.watch,
+  };
+}
+
+/**
+ * The whole canvas, tile by tile as it arrives.
+ * @param {number} edge @param {OnTile} onTile
+ */
+export async function getTiles(edge, onTile) {
+  const response = await fetch('api/v1/tiles');
+  if (!response.ok || !response.body) throw new Error(`tiles: ${response.status}`);
+  const record = new Uint8Array(TILE_HEAD + edge * edge);
+  let filled = 0;
+  for (const reader = response.body.getReader(); ; ) {
+    const { done, value } = await reader.read();
+    if (done) return;
+    for (let at = 0; at < value.length; ) {
+      const part = value.subarray(at, at + record.length - filled);
+      record.set(part, filled);
+      filled += part.length;
+      at += part.length;
+      if (filled < record.length) continue;
+      filled = 0;
+      const head = new DataView(record.buffer);
+      const position = { seq: head.getUint32(4, true), epoch: Number(head.getBigUint64(8, true)) };
+      onTile(head.getUint16(0, true), head.getUint16(2, true), position, record.subarray(TILE_HEAD));
+    }
+  }
+}
+
+/** One tile. @param {number} tx @param {number} ty @param {OnTile} onTile */
+export async function getTile(tx, ty, onTile) {
+  const response = await fetch(`api/v1/tiles/${tx}/${ty}`);
+  const match = /^(\d+)-(\d+)$/.exec(response.headers.get('Tessera-Position') ?? '');
+  if (!response.ok || !match) throw new Error(`tile: ${response.status}`);
+  const px = new Uint8Array(await response.arrayBuffer());
+  onTile(tx, ty, { epoch: Number(match[1]), seq: Number(match[2]) }, px);
+}
+
+/** Makes sure that the browser has the session cookie. Rejects with a Refusal. */
+export async function getSession() {
+  const response = await fetch('api/v1/session', { method: 'POST', signal: AbortSignal.timeout(10000) }).catch(() => null);
+  if (response === null) throw new Refusal('unreachable', 0);
+  if (response.ok) return;
+  const after = Number(response.headers.get('Retry-After') ?? 1) * 1000;
+  if (response.status === 403) throw new Refusal('origin', null);
+  throw new Refusal(response.status === 429 ? 'tooManySessions' : 'unreachable', after);
+}
+
+/**
+ * zlib (RFC 1950) to bytes.
+ * @param {Uint8Array} data @param {number} most bytes; more is an error
+ */
+export async function inflate(data, most) {
+  const stream = new Blob([/** @type {Uint8Array<ArrayBuffer>} */ (data)]).stream();
+  const out = new Uint8Array(most);
+  let length = 0;
+  for (const reader = stream.pipeThrough(new DecompressionStream('deflate')).getReader(); ; ) {
+    const { done, value } = await reader.read();
+    if (done) return out.subarray(0, length);
+    if (length + value.length > most) {
+      await reader.cancel();
+      throw new RangeError('more than a tile');
+    }
+    out.set(value, length);
+    length += value.length;
+  }
+}

@@ -1,0 +1,97 @@
+// What the screen needs of a renderer, and the choice of one. It holds pixels of tiles, draws the part that the camera sees, and
+// knows nothing of protocol or page.
+
+import { createGlRenderer } from './renderer_gl.js';
+import { createPlainRenderer } from './renderer_2d.js';
+
+/**
+ * @typedef {object} Mark  a pixel of the player's own, shown over the canvas
+ * @property {number} x
+ * @property {number} y
+ * @property {number[]} rgb
+ * @property {number} inset  share of the pixel left free on each side, 0 to 0.5
+ *
+ * @typedef {object} Frame
+ * @property {import('./camera.js').Camera} camera
+ * @property {import('./camera.js').Screen} screen
+ * @property {number} ratio   device pixels per CSS pixel
+ * @property {Mark[]} marks
+ * @property {Look} look
+ * @property {boolean} coarse  this one only has to be quick: a better one follows
+ *
+ * @typedef {object} Look  colors of the theme, 0 to 1
+ * @property {number[]} vacant  rgba of tiles that are not known yet
+ * @property {number} shadow    strength of the canvas' shadow
+ *
+ * @typedef {object} Renderer
+ * @property {string} kind
+ * @property {(geom: import('./geom.js').Geom) => void} setGeometry   forgets all tiles when the edge changes, else none
+ * @property {(bytes: Uint8Array) => void} setPalette                 256 x RGBA
+ * @property {(key: number, px: Uint8Array, offsets: Uint16Array | null) => void} update
+ *     pixels of a tile have changed (null: all); `px` is kept and read at the next draw
+ * @property {(key: number) => void} drop
+ * @property {(width: number, height: number) => void} resize         device pixels
+ * @property {(frame: Frame) => void} draw
+ */
+
+/** From this scale on, in CSS pixels, the grid shows; fully at twice of it. */
+export const GRID_FROM = 7;
+
+/** @param {number} scale CSS pixels per canvas pixel */
+export const gridStrength = (scale) => Math.min(1, Math.max(0, scale / GRID_FROM - 1));
+
+/**
+ * The changes of one tile between two frames. `offsets` null: everything.
+ * @typedef {{ px: Uint8Array, offsets: number[] | null }} Change
+ */
+
+/** More single pixels than this are written as the box around them. */
+export const SINGLES_MAX = 24;
+
+/** Collects changes until a frame is drawn, so that ten updates of a tile cost one upload. */
+export class Changes {
+  /** @type {Map<number, Change>} */
+  #tiles = new Map();
+
+  /** @param {number} key @param {Uint8Array} px @param {Uint16Array | null} offsets */
+  add(key, px, offsets) {
+    const change = this.#tiles.get(key);
+    if (offsets === null) this.#tiles.set(key, { px, offsets: null });
+    else if (!change) this.#tiles.set(key, { px, offsets: Array.from(offsets) });
+    else if (change.offsets !== null) for (const offset of offsets) change.offsets.push(offset);
+  }
+
+  /** @param {number} key */
+  forget(key) {
+    this.#tiles.delete(key);
+  }
+
+  take() {
+    const tiles = this.#tiles;
+    this.#tiles = new Map();
+    return tiles;
+  }
+}
+
+/** The box around offsets. @param {number[]} offsets @param {number} edge */
+export function boxOf(offsets, edge) {
+  let [left, top, right, bottom] = [edge, edge, -1, -1];
+  for (const offset of offsets) {
+    const x = offset % edge;
+    const y = Math.floor(offset / edge);
+    if (x < left) left = x;
+    if (x > right) right = x;
+    if (y < top) top = y;
+    if (y > bottom) bottom = y;
+  }
+  return { x: left, y: top, width: right - left + 1, height: bottom - top + 1 };
+}
+
+/**
+ * @param {HTMLCanvasElement} canvas
+ * @param {() => void} restored  the device was lost and is back: every tile has to be given again
+ * @returns {Renderer}
+ */
+export function createRenderer(canvas, restored) {
+  return createGlRenderer(canvas, restored) ?? createPlainRenderer(canvas);
+}

@@ -1,0 +1,92 @@
+// What the page says about itself: connection and crowd in the corner, the place in view, passing messages, and the last word
+// when it can not go on.
+
+import { count, say } from './words.js';
+
+/** @param {string} id */
+const byId = (id) => /** @type {HTMLElement} */ (document.getElementById(id));
+
+const TOASTS_MAX = 3;
+const TOAST_MS = 5200;
+
+/**
+ * @typedef {object} StatusState
+ * @property {import('./connection.js').State} connection
+ * @property {boolean} offline    the device says that it has no network
+ * @property {boolean} readOnly
+ * @property {number} online
+ * @property {number} now
+ * @property {number} heard       when the server was last heard, 0: never
+ */
+
+/**
+ * The face and the words of a state. Pure.
+ * @param {StatusState} state
+ * @returns {{ face: 'live' | 'read-only' | 'waiting' | 'connecting' | 'offline' | 'stopped', text: string }}
+ */
+export function describe({ connection, offline, readOnly, online, now, heard }) {
+  const { phase } = connection;
+  if (phase === 'stopped') return { face: 'stopped', text: say('stopped.title') };
+  if (phase === 'live' && readOnly) return { face: 'read-only', text: say('readOnly') };
+  if (phase === 'live') return { face: 'live', text: online > 1 ? say('online', { n: count(online) }) : say('onlineOne') };
+  const age = heard > 0 ? Math.floor((now - heard) / 1000) : 0;
+  const behind = age >= 3 ? ` · ${say('behind', { s: age })}` : '';
+  if (offline) return { face: 'offline', text: say('offline') + behind };
+  if (heard === 0 && connection.attempt === 0) return { face: 'connecting', text: say('connecting') };
+  const left = Math.ceil((connection.retryAt - now) / 1000);
+  const words = phase === 'waiting' && left > 1 ? say('reconnectingIn', { s: left }) : say('reconnecting');
+  return { face: 'waiting', text: words + behind };
+}
+
+/** @param {StatusState} state */
+export function showStatus(state) {
+  const { face, text } = describe(state);
+  const words = byId('state-text');
+  byId('status').dataset.face = face;
+  // Counting seconds and people is not for the ear.
+  byId('state').setAttribute('aria-live', face === 'live' || face === 'waiting' ? 'off' : 'polite');
+  if (words.textContent !== text) words.textContent = text;
+}
+
+/**
+ * @param {{ x: number, y: number, scale: number } | null} place
+ * @param {import('./palette.js').Color | null} color  of the pixel, where it is known
+ */
+export function showPlace(place, color) {
+  const text = place === null ? '–' : `${place.x}, ${place.y}  ·  ${zoomText(place.scale)}×`;
+  const words = byId('place-text');
+  if (words.textContent !== text) words.textContent = text;
+  const chip = byId('place-color');
+  chip.hidden = color === null;
+  if (color) chip.style.backgroundColor = color.css;
+  byId('place').title = color ? color.name : '';
+}
+
+/** @param {number} scale */
+const zoomText = (scale) => (scale >= 10 ? scale.toFixed(0) : scale >= 1 ? scale.toFixed(1) : scale.toFixed(2));
+
+/**
+ * @param {string} text
+ * @param {{ quiet?: boolean }} [how]  quiet: only for those who listen
+ */
+export function toast(text, { quiet = false } = {}) {
+  const list = byId('toasts');
+  const same = [...list.children].find((it) => it.textContent === text && !it.classList.contains('leaving'));
+  same?.remove();
+  const element = document.createElement('p');
+  element.className = quiet ? 'toast quiet' : 'toast';
+  element.textContent = text;
+  list.append(element);
+  while (list.children.length > TOASTS_MAX) list.firstElementChild?.remove();
+  setTimeout(() => element.classList.add('leaving'), TOAST_MS);
+  setTimeout(() => element.remove(), TOAST_MS + 400);
+}
+
+/** The page cannot go on by itself. @param {string} reason */
+export function stop(reason) {
+  byId('veil-title').textContent = say('stopped.title');
+  byId('veil-text').textContent = say(`stopped.${reason}`);
+  byId('veil').hidden = false;
+  byId('veil-reload').onclick = () => location.reload();
+  byId('veil-reload').focus();
+}
