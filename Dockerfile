@@ -1,0 +1,61 @@
+# The images of docker-compose.yml, all on one base, from Debian packages only.
+#
+#   docker build -t tessera .                      both programs and the page (the last stage)
+#   docker build --target redis -t tessera-redis .
+#   docker build --target balancer -t tessera-balancer .
+
+FROM debian:bookworm-slim AS base
+# One user for everything, with a fixed number, so that volumes keep their owner from image to image.
+RUN useradd --uid 10001 --user-group --no-create-home --home-dir /nonexistent --shell /usr/sbin/nologin tessera
+COPY deploy/docker/floors deploy/docker/healthcheck /usr/local/bin/
+
+FROM base AS redis
+RUN apt-get update \
+    && DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends redis-server \
+    && rm -rf /var/lib/apt/lists/* \
+    && floors redis-server 5:7.0.15-1~deb12u10 \
+    && install -d -o tessera -g tessera -m 0700 /data /secrets
+USER tessera
+WORKDIR /data
+VOLUME /data
+CMD ["redis-server", "/etc/tessera/redis.conf", "--dir", "/data"]
+
+FROM base AS balancer
+RUN apt-get update \
+    && DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends haproxy \
+    && rm -rf /var/lib/apt/lists/* \
+    && floors haproxy 2.6.12-1+deb12u4
+USER tessera
+CMD ["haproxy", "-W", "-db", "-f", "/etc/tessera/haproxy.cfg"]
+
+FROM debian:bookworm-slim AS build
+RUN apt-get update \
+    && DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends \
+        gcc make libc6-dev libhiredis-dev libevent-dev libwslay-dev libmsgpack-dev libssl-dev libhttp-parser-dev \
+        libjansson-dev libpng-dev zlib1g-dev uthash-dev \
+    && rm -rf /var/lib/apt/lists/*
+WORKDIR /src
+COPY Makefile ./
+COPY common common
+COPY proto proto
+COPY gateway gateway
+COPY shard shard
+RUN make -j"$(nproc)" build/tessera-gateway build/tessera-shard
+
+FROM base AS tessera
+RUN apt-get update \
+    && DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends \
+        libhiredis0.14 libevent-core-2.1-7 libevent-extra-2.1-7 libevent-openssl-2.1-7 libwslay1 libmsgpackc2 libssl3 \
+        libhttp-parser2.9 libjansson4 libpng16-16 zlib1g ca-certificates \
+    && rm -rf /var/lib/apt/lists/* \
+    && floors libevent-core-2.1-7 2.1.12-stable-8+deb12u1 libssl3 3.0.22-1~deb12u2 \
+    && install -d -o tessera -g tessera -m 0700 /secrets /secrets/gateway /secrets/shard /secrets/redis
+COPY --from=build /src/build/tessera-gateway /src/build/tessera-shard /usr/local/bin/
+COPY deploy/docker/secrets /usr/local/bin/tessera-secrets
+COPY deploy/redis/users.acl /usr/local/share/tessera/users.acl
+COPY web /usr/local/share/tessera/web
+COPY LICENSE /usr/local/share/tessera/
+# The gateway finds its page in ./web.
+WORKDIR /usr/local/share/tessera
+USER tessera
+CMD ["tessera-gateway"]
