@@ -14,6 +14,7 @@
 #include "shard/shard.h"
 
 #define SECRET_LEN_MIN 32u
+#define EXIT_OPTIONS 2
 
 struct options {
     struct conf_common common;
@@ -115,25 +116,36 @@ static int run(struct loop *loop, const struct options *options, const struct ca
     return err;
 }
 
+// What the table of options cannot check. EXIT_SUCCESS, or the status of wrong options.
+static int check(const struct options *options, struct canvas_config *canvas)
+{
+    char error[CONF_ERROR_SIZE];
+    if (canvas_options_config(&options->canvas, canvas, error, sizeof error) != 0) {
+        fprintf(stderr, "%s: palette: %s\n", program.name, error);
+        return EXIT_OPTIONS;
+    }
+    if (strlen(options->common.cluster_secret) < SECRET_LEN_MIN) {
+        fprintf(stderr, "%s: cluster-secret: %u characters or more are needed, the same for all gateways and shards\n",
+                program.name, SECRET_LEN_MIN);
+        return EXIT_OPTIONS;
+    }
+    return EXIT_SUCCESS;
+}
+
 int main(int argc, char **argv)
 {
     static struct conf conf;
     static struct canvas_config canvas;
     struct options options = {0};
-    char error[CONF_ERROR_SIZE];
     conf_load(&conf, &program, &options, argc, argv);
     log_init(program.name, (enum log_level)options.common.log_level, (enum log_format)options.common.log_format);
-    int err = canvas_options_config(&options.canvas, &canvas, error, sizeof error);
-    if (err != 0) {
-        log_error("palette", LOG_STR("why", error));
-    } else if (strlen(options.common.cluster_secret) < SECRET_LEN_MIN) {
-        log_error("the cluster secret needs 32 characters or more: set cluster-secret-file");
-        err = ERR_RANGE;
-    } else {
+    int status = check(&options, &canvas);
+    if (status == EXIT_SUCCESS) {
         struct loop *loop = loop_new();
-        err = loop != NULL ? run(loop, &options, &canvas) : ERR_NOMEM;
+        int err = loop != NULL ? run(loop, &options, &canvas) : ERR_NOMEM;
+        status = err == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
         loop_free(loop);
     }
     conf_fini(&conf);
-    return err == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return status;
 }

@@ -1,0 +1,72 @@
+"""Fixtures. Every test has its own directory, its own Redis and its own processes on free ports, so that several can run at once.
+
+    TESSERA_BUILD=build/address-undefined pytest-3 tests/integration      another build
+    TESSERA_SEED=17 pytest-3 tests/integration/test_crash.py              the random choices of an earlier run
+"""
+
+import os
+import random
+import shutil
+import sys
+import tempfile
+from pathlib import Path
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+from tessera.cluster import Cluster  # noqa: E402
+from tessera.procs import build_dir  # noqa: E402
+
+
+def pytest_report_header(config):
+    return f"programs from {build_dir()}"
+
+
+@pytest.fixture(scope="session", autouse=True)
+def programs():
+    for name in ("tessera-gateway", "tessera-shard"):
+        assert (build_dir() / name).exists(), f"{build_dir() / name} is not there: run make first"
+
+
+@pytest.fixture
+def rng():
+    """Random choices of a test. The seed is printed, so a failing run can be had again."""
+    seed = int(os.environ.get("TESSERA_SEED") or random.SystemRandom().randrange(1 << 32))
+    print(f"TESSERA_SEED={seed}")
+    return random.Random(seed)
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_makereport(item, call):
+    outcome = yield
+    setattr(item, f"report_{call.when}", outcome.get_result())
+
+
+@pytest.fixture
+def workdir(request):
+    """A directory that is kept when the test failed."""
+    path = Path(tempfile.mkdtemp(prefix="tessera-test-"))
+    yield path
+    report = getattr(request.node, "report_call", None)
+    if report is not None and report.passed:
+        shutil.rmtree(path, ignore_errors=True)
+    else:
+        print(f"kept for looking at: {path}")
+
+
+@pytest.fixture
+def make_cluster(workdir, request):
+    """make_cluster(shards=2, gateways=2, cooldown="5s", …) → a cluster that is up (see tessera.cluster.Cluster)."""
+    made = []
+
+    def make(**options):
+        cluster = Cluster(workdir / f"cluster-{len(made)}", **options)
+        made.append(cluster)
+        return cluster.__enter__()
+
+    yield make
+    report = getattr(request.node, "report_call", None)
+    error = None if report is not None and report.passed else AssertionError("the test failed")
+    for cluster in made:
+        cluster.__exit__(type(error) if error else None, error, None)
