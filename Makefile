@@ -1,8 +1,16 @@
 # Tessera. `make` builds, `make test` installs what is missing and runs everything, `make run` starts a cluster here.
 #
+#   make run                             builds, and starts a cluster in the foreground (deploy/run-cluster says how)
+#   make test                            everything that has to be right
+#   make unit, make unit-bytes           the unit tests in C, or one of them
+#   make sim, make bench                 whole clusters on virtual time; what Tessera costs
+#   make lint, make format               who includes whom, cppcheck, clang-tidy; clang-format
+#   make setup, make setup-test          the Debian packages to build and run; and to test
+#   make clean
+#
 #   make CC=clang                        another compiler      (into build/clang)
 #   make SANITIZE=address,undefined      with sanitizers       (into build/address-undefined)
-#   make unit-bytes                      one unit test
+#   make V=1                             shows the commands
 
 .DEFAULT_GOAL := all
 .SECONDEXPANSION:
@@ -15,7 +23,6 @@ ifeq ($(origin CC),default)
 CC := gcc
 endif
 
-# `make V=1` shows the commands.
 Q := $(if $(V),,@)
 
 comma := ,
@@ -25,7 +32,7 @@ OUT := build$(if $(variant),/$(variant))
 
 WARNINGS := -Wall -Wextra -Wshadow -Wconversion -Wstrict-prototypes -Wmissing-prototypes -Wvla -Wundef -Wpointer-arith \
             -Wcast-qual -Wwrite-strings -Wformat=2 -Wold-style-definition -Werror
-CPPFLAGS := -Icommon -I. -D_GNU_SOURCE -DTESSERA_VERSION='"$(VERSION)"'
+CPPFLAGS := -I. -D_GNU_SOURCE -DTESSERA_VERSION='"$(VERSION)"'
 CFLAGS := -std=c11 -O2 -g -fPIE -fno-common -fstack-protector-strong $(WARNINGS)
 LDFLAGS := -pie -pthread -Wl,--as-needed -Wl,-z,relro,-z,now
 LIBS := -lhiredis -levent_openssl -levent_core -levent_extra -lwslay -lmsgpackc -lssl -lcrypto -lhttp_parser -ljansson \
@@ -43,7 +50,7 @@ endif
 COMMON_SRC := $(wildcard common/core/*.c common/io/*.c proto/*.c)
 GATEWAY_SRC := $(wildcard gateway/*.c)
 SHARD_SRC := $(wildcard shard/*.c)
-LOAD_SRC := $(wildcard tests/tools/*.c)
+LOAD_SRC := $(wildcard tests/tools/load_*.c)
 
 objects = $(patsubst %.c,$(OUT)/obj/%.o,$(1))
 
@@ -81,6 +88,7 @@ $(OUT)/obj/proto/lua_scripts.o: $(wildcard proto/lua/*.lua)
 
 include $(wildcard tests/unit/*.mk)
 -include tests/bench/bench.mk
+-include tests/integration/chaos/chaos.mk
 
 UNIT_SRC := $(wildcard tests/unit/test_*.c)
 UNIT_NAMES := $(patsubst tests/unit/test_%.c,%,$(UNIT_SRC))
@@ -105,6 +113,8 @@ $(OUT)/unit/test_%: $(OUT)/obj/tests/unit/test_%.o $$(addprefix $(OUT)/obj/,$$(a
 
 .SECONDARY:
 
+-include tests/sim/sim.mk
+
 # ---- Form and lint ---------------------------------------------------------------------------------------------------
 
 C_FILES = $(wildcard common/*/*.[ch] proto/*.[ch] gateway/*.[ch] shard/*.[ch] tests/unit/*.[ch] tests/sim/*.[ch] \
@@ -125,7 +135,7 @@ lint-layers:
 
 lint-cppcheck:
 	cppcheck --quiet --error-exitcode=1 --std=c11 --enable=warning,performance,portability --inline-suppr \
-	    --suppress=missingIncludeSystem --suppress=unknownMacro --suppress=ctuuninitvar -Icommon -I. -D_GNU_SOURCE \
+	    --suppress=missingIncludeSystem --suppress=unknownMacro --suppress=ctuuninitvar -I. -D_GNU_SOURCE \
 	    -DTESSERA_VERSION='"$(VERSION)"' $(TIDY_FILES)
 
 lint-tidy: $(TIDY_FILES:%=$(OUT)/tidy/%.ok)
@@ -138,7 +148,7 @@ $(OUT)/tidy/%.c.ok: %.c .clang-tidy $(wildcard common/*/*.h proto/*.h gateway/*.
 
 # ---- Everything ------------------------------------------------------------------------------------------------------
 
-.PHONY: setup setup-test test run clean
+.PHONY: setup setup-test test run clean help
 setup:
 	@tests/setup build
 
@@ -149,10 +159,13 @@ test: setup-test
 	@tests/run all
 
 run: setup
-	@$(MAKE) all
+	@$(MAKE) -j"$$(nproc)" all
 	deploy/run-cluster
 
 clean:
 	rm -rf build
+
+help:
+	@sed -e '/^#/!q' -e 's/^# \{0,1\}//' Makefile
 
 -include $(shell find $(OUT)/obj -name '*.d' 2>/dev/null)

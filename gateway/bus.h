@@ -1,7 +1,6 @@
 // The gateway's subscriber: one connection to Redis that carries {cluster}:bus and the channels of the tiles that are
 // held. It decodes; what to subscribe to, and again after each new connection, is its owner's business.
-#ifndef TESSERA_GATEWAY_BUS_H
-#define TESSERA_GATEWAY_BUS_H
+#pragma once
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -51,5 +50,3 @@ const struct bus_stats *bus_stats(const struct bus *bus);
 MUST_CHECK int bus_subscribe(struct bus *bus, struct tile tile);
 // Messages that are on their way still come. Best effort: a channel that stays open costs messages that nobody reads.
 void bus_unsubscribe(struct bus *bus, struct tile tile);
-
-#endif

@@ -1,6 +1,5 @@
 // A canvas as an indexed PNG in memory. Pure; may run on the worker.
-#ifndef TESSERA_GATEWAY_CANVAS_PNG_H
-#define TESSERA_GATEWAY_CANVAS_PNG_H
+#pragma once
 
 #include <stdint.h>
 
@@ -11,5 +10,3 @@
 // `tiles` holds the pixels (edge * edge) of each tile of the canvas, row by row. A color that the palette does not have
 // is shown as the background. NULL without memory.
 struct shared_buf *canvas_png(const struct geom *geom, const struct palette *palette, const uint8_t *const *tiles);
-
-#endif

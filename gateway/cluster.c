@@ -10,7 +10,7 @@
 #define READ_ONLY_WAIT_MS 5000
 #define OVERLOADED_WAIT_MS 1000
 
-/* ---- What was taken in has consequences */
+// ---- What was taken in has consequences ----------------------------------------------------------------------------
 
 static void flush(void *arg)
 {
@@ -23,8 +23,8 @@ static void flush(void *arg)
     }
 }
 
-/* At the end of the turn, so that all that arrives in it leaves as one message per link; and the alarm for what has to
- * be done later. An alarm that comes too early costs less than moving it with every draw. */
+// At the end of the turn, so that all that arrives in it leaves as one message per link; and the alarm for what has to
+// be done later. An alarm that comes too early costs less than moving it with every draw.
 static void arm(struct cluster *cluster)
 {
     if (route_has_forward(cluster->route))
@@ -52,7 +52,7 @@ static void give_verdicts(struct cluster *cluster)
 void cluster_pump(struct cluster *cluster)
 {
     if (cluster->pumping)
-        return; /* from within on_verdict: the loop further out sees to it */
+        return; // from within on_verdict: the loop further out sees to it
     cluster->pumping = true;
     cluster_follow_links(cluster);
     give_verdicts(cluster);
@@ -70,9 +70,9 @@ static void on_wake(void *arg)
     cluster_pump(cluster);
 }
 
-/* ---- Draws */
+// ---- Draws ---------------------------------------------------------------------------------------------------------
 
-/* A refusal of our own: the nonce is not used up. */
+// A refusal of our own: the nonce is not used up.
 static void refuse(struct cluster *cluster, struct cluster_client *client, const struct ws_draw *draw, uint8_t code,
                    uint32_t wait_ms)
 {
@@ -132,7 +132,7 @@ void cluster_forget(struct cluster *cluster, struct cluster_client *client)
     route_forget(cluster->route, client);
 }
 
-/* ---- What others ask */
+// ---- What others ask -----------------------------------------------------------------------------------------------
 
 const struct canvas_config *cluster_config(const struct cluster *cluster)
 {
@@ -168,7 +168,7 @@ uint64_t cluster_gateway_id(const struct cluster *cluster)
     return cluster->id;
 }
 
-/* ---- Life */
+// ---- Life ----------------------------------------------------------------------------------------------------------
 
 struct cluster *cluster_new(struct loop *loop, struct metrics *metrics, struct store *store,
                             const struct cluster_options *options, const struct cluster_events *events)

@@ -1,4 +1,4 @@
-/* Between route's slots and the links in them. */
+// Between route's slots and the links in them.
 #include "common/io/log.h"
 #include "gateway/cluster_internal.h"
 

@@ -1,4 +1,4 @@
-/* What cluster tells of itself. */
+// What cluster tells of itself.
 #include <stdio.h>
 
 #include "gateway/cluster_internal.h"

@@ -1,18 +1,18 @@
-/* What cluster knows from Redis and the bus: configuration, view, who is online. */
+// What cluster knows from Redis and the bus: configuration, view, who is online.
 #include "common/io/log.h"
 #include "gateway/cluster_internal.h"
 
 #define BEAT_MS 2000
 #define READ_RETRY_MS 500
 
-/* ---- Reading configuration and view */
+// ---- Reading configuration and view --------------------------------------------------------------------------------
 
 void cluster_on_retry(void *arg)
 {
     struct cluster *cluster = arg;
     cluster_retry_links(cluster);
     if (!store_ready(cluster->store))
-        return; /* everything is read when it comes back */
+        return; // everything is read when it comes back
     if (cluster->config_wanted)
         cluster_read_config(cluster);
     if (cluster->view_wanted || route_wants_view(cluster->route))
@@ -70,7 +70,7 @@ void cluster_read_config(struct cluster *cluster)
 {
     cluster->config_wanted = cluster->reading_config;
     if (cluster->reading_config)
-        return; /* what is under way may be older than the reason to ask */
+        return; // what is under way may be older than the reason to ask
     cluster->reading_config = true;
     store_seed(cluster->store, &cluster->flags, on_config, cluster);
 }
@@ -102,7 +102,7 @@ void cluster_read_view(struct cluster *cluster)
     store_view(cluster->store, on_view, cluster);
 }
 
-/* ---- The beat */
+// ---- The beat ------------------------------------------------------------------------------------------------------
 
 static void on_online(int err, const struct store_online *online, void *arg)
 {
@@ -113,7 +113,7 @@ static void on_online(int err, const struct store_online *online, void *arg)
         tell_status(cluster);
     }
     if (err != 0)
-        return; /* the next beat is soon */
+        return; // the next beat is soon
     cluster->online = online->online;
     cluster->pressure = online->pressure;
     route_hint_view(cluster->route, online->view);

@@ -76,6 +76,7 @@ enum conn_list {
     X(HTTP_REFUSED, "http_refused") /* a request that breaks the rules */                                              \
     X(HTTP_DONE, "http_done")       /* the last answer was given */                                                    \
     X(STALLED, "stalled")           /* took nothing for 30 s */                                                        \
+    X(BODIES_FULL, "bodies_full")   /* took its answer slowly while answers filled the memory for them */              \
     X(WS_NORMAL, "ws_normal")                                                                                          \
     X(WS_DRAINED, "ws_drained")                                                                                        \
     X(WS_PROTOCOL, "ws_protocol")                                                                                      \
@@ -139,8 +140,7 @@ struct conn {
     uint8_t reason; // enum conn_reason, from the moment that it begins to end
     uint8_t wanted; // EV_READ, EV_WRITE: what the event waits for
     uint8_t requests;
-    bool blocked;   // the socket did not take all
-    bool tls_asked; // TLS follows the PROXY header
+    bool blocked; // the socket did not take all
     bool counted_http, counted_ws;
     struct deadline deadline;
     struct loop_deferred turn;

@@ -33,10 +33,13 @@ static void proxy_done(struct conn *conn, const struct proxy_header *header)
     if (!conn_admit(conn))
         return;
     SSL_CTX *tls = conn->edge->options.tls;
-    if (tls != NULL && sock_init(&conn->sock, conn->sock.fd, tls) != 0)
+    int fd = conn->sock.fd;
+    if (tls != NULL && sock_init(&conn->sock, fd, tls) != 0) {
+        conn->sock.fd = fd; // still ours to close
         conn_doom(conn, CONN_REASON_NO_MEMORY);
-    else
+    } else {
         conn_enter(conn, tls != NULL ? CONN_TLS : CONN_HTTP);
+    }
 }
 
 void conn_pump_proxy(struct conn *conn)
@@ -76,6 +79,7 @@ void conn_pump_proxy(struct conn *conn)
 // The handshake runs inside reads; a byte of HTTP may come with its end, so reading goes on in HTTP.
 void conn_pump_tls(struct conn *conn)
 {
+    ERR_clear_error(); // what anybody left there would be taken for a fault of this connection
     int result = SSL_do_handshake(conn->sock.ssl);
     if (result == 1) {
         conn_enter(conn, CONN_HTTP);

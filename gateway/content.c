@@ -109,13 +109,18 @@ static bool make_room(struct content *content, uint32_t more)
 
 static void begin(void *arg);
 
-static struct entry *entry_new(struct content *content, uint64_t key)
+static struct entry *entry_new(struct content *content, uint64_t key, enum content_kind kind, struct tile tile,
+                               bool gzip)
 {
     if (!make_room(content, 1))
         return NULL;
     struct entry *entry = calloc(1, sizeof *entry);
     if (entry == NULL)
         return NULL;
+    // From here on the worker may read them at any time.
+    entry->kind = kind;
+    entry->tile = tile;
+    entry->gzip = gzip;
     entry->key = key;
     HASH_ADD(hh, content->entries, key, sizeof key, entry);
     if (entry->hh.tbl == NULL) {
@@ -136,12 +141,9 @@ static struct entry *entry_for(struct content *content, enum content_kind kind, 
     struct entry *entry;
     HASH_FIND(hh, content->entries, &key, sizeof key, entry);
     if (entry == NULL)
-        entry = entry_new(content, key);
+        entry = entry_new(content, key, kind, tile, gzip);
     if (entry == NULL)
         return NULL;
-    entry->kind = kind;
-    entry->tile = tile;
-    entry->gzip = gzip;
     entry->used = loop_now(content->loop);
     TAILQ_REMOVE(&content->by_use, entry, link);
     TAILQ_INSERT_TAIL(&content->by_use, entry, link);

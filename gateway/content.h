@@ -1,7 +1,6 @@
-/* The canvas over HTTP: bodies for /api/v1/tiles/{tx}/{ty}, /api/v1/tiles and /api/v1/canvas.png, made once per
- * position by the worker thread and shared by all who ask within a second. */
-#ifndef TESSERA_GATEWAY_CONTENT_H
-#define TESSERA_GATEWAY_CONTENT_H
+// The canvas over HTTP: bodies for /api/v1/tiles/{tx}/{ty}, /api/v1/tiles and /api/v1/canvas.png, made once per
+// position by the worker thread and shared by all who ask within a second.
+#pragma once
 
 #include <stdbool.h>
 
@@ -20,23 +19,21 @@ struct content_request;
 enum content_kind { CONTENT_TILE, CONTENT_TILES, CONTENT_PNG };
 
 struct content_body {
-    struct shared_buf *bytes; /* borrowed for the call: take a reference to keep it */
-    const char *etag;         /* with its quotes */
-    const char *position;     /* "<epoch>-<seq>" of CONTENT_TILE, else NULL */
+    struct shared_buf *bytes; // borrowed for the call: take a reference to keep it
+    const char *etag;         // with its quotes
+    const char *position;     // "<epoch>-<seq>" of CONTENT_TILE, else NULL
     bool gzip;
 };
 
-/* err: 0; ERR_RANGE (tile outside: 404; canvas above 4096 x 4096: 413); ERR_FULL, ERR_TIMEOUT, ERR_CLOSED (503). body
- * is NULL with an error. */
+// err: 0; ERR_RANGE (tile outside: 404; canvas above 4096 x 4096: 413); ERR_FULL, ERR_TIMEOUT, ERR_CLOSED (503). body
+// is NULL with an error.
 typedef void (*content_cb)(int err, const struct content_body *body, void *arg);
 
 struct content *content_new(struct loop *loop, struct metrics *metrics, struct hub *hub, struct worker *worker);
 void content_free(struct content *content);
 void content_configure(struct content *content, const struct canvas_config *config);
-/* `tile` only for CONTENT_TILE; `gzip`: the client accepts it (PNG: ignored). Returns a handle to cancel with, NULL if
- * the callback has come. */
+// `tile` only for CONTENT_TILE; `gzip`: the client accepts it (PNG: ignored). Returns a handle to cancel with, NULL if
+// the callback has come.
 struct content_request *content_get(struct content *content, enum content_kind kind, struct tile tile, bool gzip,
                                     content_cb cb, void *arg);
 void content_cancel(struct content_request *request);
-
-#endif

@@ -1,6 +1,5 @@
 // Bodies of the canvas over HTTP, and the names of their states. Pure; may run on the worker.
-#ifndef TESSERA_GATEWAY_CONTENT_BODY_H
-#define TESSERA_GATEWAY_CONTENT_BODY_H
+#pragma once
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -22,5 +21,3 @@ void content_position(char to[CONTENT_POSITION_SIZE], struct position pos);
 // The body. `images` are all tiles of the canvas, row by row; of CONTENT_TILE the one. NULL without memory.
 struct shared_buf *content_make(enum content_kind kind, bool gzip, const struct canvas_config *config,
                                 struct tile_image *const *images, size_t count);
-
-#endif

@@ -81,13 +81,17 @@ static int add_metrics(struct edge *edge, struct metrics *metrics)
          .type = METRICS_COUNTER,
          .help = "HTTP requests answered.",
          .value = &stats->requests},
+        {.name = "tessera_gateway_http_body_bytes",
+         .type = METRICS_GAUGE,
+         .help = "Bytes of HTTP bodies that clients are taking, each body once.",
+         .value = &stats->body_bytes},
         {.name = "tessera_gateway_upgrades_total",
          .type = METRICS_COUNTER,
          .help = "WebSockets opened.",
          .value = &stats->upgrades},
         {.name = "tessera_gateway_messages_total",
          .type = METRICS_COUNTER,
-         .help = "Messages and pings of clients.",
+         .help = "Messages, pings and pongs of clients.",
          .value = &stats->messages},
         {.name = "tessera_gateway_pauses_total",
          .type = METRICS_COUNTER,
@@ -132,6 +136,7 @@ struct edge *edge_new(struct loop *loop, struct metrics *metrics, const struct e
         return NULL;
     edge->loop = loop;
     edge->options = *options;
+    edge->body_bytes_max = EDGE_BODY_BYTES_MAX;
     edge->listeners[0].fd = edge->listeners[1].fd = -1;
     for (int list = 0; list < CONN_LISTS; list++)
         deadlines_init(&edge->lists[list], list_ms[list]);

@@ -1,7 +1,8 @@
 // The graceful stop. From SIGTERM on:
 //
 //   0                 not ready; upgrades are refused; every client is told to move, each with its own delay
-//   grace             the ports close: until then the balancer can see that the gateway is not ready
+//   grace             the ports close: until then the balancer can see that the gateway is not ready. Idle connections
+//                     end; those that have just come get 0.5 s for their request
 //   grace + spread    the last client moves
 //   + 1 s             who is still here is closed with 1001
 //
@@ -11,6 +12,7 @@
 
 #define GRACE_MAX_MS 2000u
 #define LEAVE_MS 1000u
+#define FIRST_REQUEST_MS 500u
 
 static uint32_t drain_age_ms(const struct edge *edge)
 {
@@ -35,10 +37,13 @@ void edge_drain_tell(struct edge *edge, struct conn *conn)
         ws_conn_send(&conn->ws, message, ws_encode_move(message, delay_of(edge, conn)));
 }
 
-static void close_idle(struct edge *edge)
+// `all`: also those that have not asked for anything yet, or have begun to.
+static void close_idle(struct edge *edge, bool all)
 {
     for (struct conn *conn = edge->conns; conn != NULL; conn = conn->next) {
-        if (conn->state == CONN_PROXY || conn->state == CONN_TLS || (conn->state == CONN_HTTP && http_conn_reads(conn)))
+        bool reads = conn->state == CONN_HTTP && http_conn_reads(conn);
+        bool idle = reads && conn->requests > 0 && conn->http == NULL;
+        if (idle || (all && (reads || conn->state == CONN_PROXY || conn->state == CONN_TLS)))
             conn_doom(conn, CONN_REASON_STOPPED);
     }
 }
@@ -82,7 +87,7 @@ void edge_drain_tick(struct edge *edge)
     if (age >= edge->drain_grace_ms && edge->listeners[0].fd >= 0)
         edge_stop_listening(edge);
     if (age >= edge->drain_grace_ms)
-        close_idle(edge);
+        close_idle(edge, age >= edge->drain_grace_ms + FIRST_REQUEST_MS);
     if (!edge->leaving && age >= edge->drain_grace_ms + edge->options.drain_spread_ms + LEAVE_MS) {
         edge->leaving = true;
         edge_round_begin(edge, &edge->drain_round);

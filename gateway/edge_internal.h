@@ -6,6 +6,7 @@
 #include "gateway/limits.h"
 
 #define EDGE_READ_SIZE 16384u
+#define EDGE_BODY_BYTES_MAX (256 << 20) // of bodies that HTTP clients are being sent; the whole canvas is 16 MiB
 #define EDGE_ACCEPTS_PER_TURN 64u
 #define EDGE_TLS_ACCEPTS_PER_TURN 16u // a handshake costs 50 times as much as an accept
 
@@ -15,6 +16,7 @@ struct listener {
     bool proxied;
     struct event event;
     struct loop_timer rest; // after the process ran out of descriptors
+    bool starved;           // so it was at the last try; said once
 };
 
 struct edge_stats {
@@ -26,7 +28,8 @@ struct edge_stats {
     uint64_t pauses;
     uint64_t sessions_issued, sessions_renewed, sessions_refused;
     int64_t sockets;
-    int64_t clients; // WebSockets
+    int64_t clients;    // WebSockets
+    int64_t body_bytes; // of HTTP bodies on their way, each counted once
 };
 
 // A message for all clients, sent in slices.
@@ -46,6 +49,7 @@ struct edge {
     struct ws_recv_pool recv_pool;
     struct edge_stats stats;
     struct conn *conns; // all, utlist
+    int64_t body_bytes_max;
 
     // WebSockets in the order of acceptance, with holes (NULL) that are closed now and then.
     struct conn **clients;

@@ -29,27 +29,36 @@ static void on_rested(void *arg)
         loop_timer_arm_ms(&listener->rest, REST_MS);
 }
 
-static void on_readable(evutil_socket_t fd, short what, void *arg)
+// At most `max`. 0 when more may wait, else what sock_accept said at last.
+static int accept_some(struct listener *listener, unsigned max)
 {
-    (void)what;
-    struct listener *listener = arg;
-    unsigned burst = listener->edge->options.tls != NULL ? EDGE_TLS_ACCEPTS_PER_TURN : EDGE_ACCEPTS_PER_TURN;
-    for (unsigned i = 0; i < burst; i++) {
+    for (unsigned i = 0; i < max; i++) {
         struct sockaddr_storage sa;
         socklen_t sa_len = sizeof sa;
-        int client = sock_accept(fd, &sa, &sa_len);
-        if (client >= 0) {
-            accept_one(listener, client, &sa, sa_len);
-        } else if (client == ERR_AGAIN) {
-            return;
-        } else {
-            // It stays readable: without a rest the loop would do nothing else.
-            log_warn("cannot accept", LOG_ERRNO(errno));
-            event_del(&listener->event);
-            loop_timer_arm_ms(&listener->rest, REST_MS);
-            return;
-        }
+        int client = sock_accept(listener->fd, &sa, &sa_len);
+        if (client < 0)
+            return client;
+        listener->starved = false;
+        accept_one(listener, client, &sa, sa_len);
     }
+    return 0;
+}
+
+static void on_readable(evutil_socket_t fd, short what, void *arg)
+{
+    (void)fd;
+    (void)what;
+    struct listener *listener = arg;
+    bool tls = listener->edge->options.tls != NULL;
+    int err = accept_some(listener, tls ? EDGE_TLS_ACCEPTS_PER_TURN : EDGE_ACCEPTS_PER_TURN);
+    if (err == 0 || err == ERR_AGAIN)
+        return;
+    // It stays readable: without a rest the loop would do nothing else.
+    if (!listener->starved)
+        log_warn("cannot accept", LOG_ERRNO(errno));
+    listener->starved = true;
+    event_del(&listener->event);
+    loop_timer_arm_ms(&listener->rest, REST_MS);
 }
 
 static int open_listener(struct edge *edge, struct listener *listener, const char *address, bool proxied)
@@ -82,6 +91,9 @@ void edge_stop_listening(struct edge *edge)
             continue;
         event_del(&listener->event);
         loop_timer_disarm(&listener->rest);
+        // Whoever is in the kernel's queue has been accepted as far as he knows, and would be reset by the close.
+        if (edge->draining)
+            (void)accept_some(listener, BACKLOG);
         close(listener->fd);
         listener->fd = -1;
     }

@@ -7,6 +7,7 @@
 
 // A snapshot that is further behind than this is used, and a new one is asked for.
 #define SNAPSHOT_STALE_UPDATES 1024u
+#define COMPLAIN_EVERY_MS 500
 
 void fanout_init(struct fanout *fanout, struct interest *interest, const struct fanout_options *options)
 {
@@ -297,6 +298,11 @@ void fanout_wake(struct fanout *fanout)
 
 void fanout_sweep(struct fanout *fanout, struct monotime now)
 {
-    fanout_wake(fanout);
+    if (fanout->starved)
+        fanout_wake(fanout);
+    fanout->starved = false;
+    if (!monotime_reached(fanout->complain_at, now))
+        return;
+    fanout->complain_at = monotime_add_ms(now, COMPLAIN_EVERY_MS);
     pump_complain(fanout, now);
 }

@@ -15,8 +15,7 @@
 // So whoever becomes synced while a round is under way takes the round's number: it has all that the round brings. And
 // whose socket was full starts to lag at exactly the positions that it was left with. Nobody misses a placement, nobody
 // gets one twice.
-#ifndef TESSERA_GATEWAY_FANOUT_H
-#define TESSERA_GATEWAY_FANOUT_H
+#pragma once
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -44,6 +43,7 @@ struct lag {
     struct hub_client *client;
     enum lag_queue queue;
     uint32_t cursor;   // tile to go on with
+    uint32_t count;    // tiles
     bool misses, told; // a tile that is not loaded; that this is so
     struct monotime misses_since;
     struct position pos[]; // in the order of the audience's tiles
@@ -93,7 +93,9 @@ struct fanout {
     struct lag_list queues[3]; // by enum lag_queue
     bool woken;                // something came that those who wait may wait for
     uint32_t generations;
-    size_t kept_bytes; // of the snapshots and deltas that tiles keep
+    bool starved;      // some wait for what there was no memory or room for
+    size_t kept_bytes; // of the snapshots and deltas that tiles keep, and of all lags
+    struct monotime complain_at;
 };
 
 void fanout_init(struct fanout *fanout, struct interest *interest, const struct fanout_options *options);
@@ -133,8 +135,8 @@ struct monotime fanout_due(const struct fanout *fanout, struct monotime now);
 // the tick follows from that.
 void fanout_run(struct fanout *fanout, struct monotime now);
 void fanout_spent(struct fanout *fanout, int64_t us, struct monotime now);
-// Now and then: those who wait look again, in case what they waited for failed for want of memory; and who has missed a
-// tile for 5 s is told ERROR TILE_UNAVAILABLE.
+// Now and then: those who wait look again if what they wait for failed for want of memory; and who has missed a tile
+// for 5 s is told ERROR TILE_UNAVAILABLE.
 void fanout_sweep(struct fanout *fanout, struct monotime now);
 
 // ---- Between fanout.c, round.c and pump.c -------------------------------------------------------------------------
@@ -173,5 +175,3 @@ void pump_invalidate(struct fanout *fanout, const struct held *held);
 void pump_complain(struct fanout *fanout, struct monotime now);
 bool pump_has_work(const struct fanout *fanout);
 void pump_run(struct fanout *fanout);
-
-#endif

@@ -1,7 +1,6 @@
 // TILE and SNAPSHOT messages as ready WebSocket frames (PROTOCOL.md 1.2), made once and shared by all who get them.
 // Pure.
-#ifndef TESSERA_GATEWAY_FRAMES_H
-#define TESSERA_GATEWAY_FRAMES_H
+#pragma once
 
 #include <stddef.h>
 #include <stdint.h>
@@ -21,5 +20,3 @@ struct shared_buf *frames_snapshot(struct tile tile, struct position pos, uint64
 
 // All buffers one after the other. NULL without memory; entries that are NULL count as empty.
 struct shared_buf *frames_join(struct shared_buf *const *bufs, size_t count);
-
-#endif

@@ -1,11 +1,12 @@
 // uthash that leaves the element out, and says so by its hh.tbl, when memory is short; by itself it ends the process.
-#ifndef TESSERA_GATEWAY_HASH_TABLE_H
-#define TESSERA_GATEWAY_HASH_TABLE_H
+// Its hash is keyed: clients choose what they watch.
+#pragma once
 
 #ifdef UTHASH_H
 #error "uthash.h is included through this header only"
 #endif
-#define HASH_NONFATAL_OOM 1
-#include <uthash.h>
+#include "common/core/hash_keyed.h"
 
-#endif
+#define HASH_NONFATAL_OOM 1
+#define HASH_FUNCTION(key_, len_, hash_) (hash_) = hash_keyed(key_, len_)
+#include <uthash.h>

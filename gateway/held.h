@@ -1,7 +1,6 @@
 // One tile that the gateway holds: the replica, its recent updates, what is being done to bring it up to date, and what
 // its watchers have been sent. Pure: tiles.c talks with bus and store for it, fanout.c with clients.
-#ifndef TESSERA_GATEWAY_HELD_H
-#define TESSERA_GATEWAY_HELD_H
+#pragma once
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -117,5 +116,3 @@ enum held_result held_apply(struct held *held, const struct replica_update *upda
 size_t held_cost(uint32_t len, uint32_t ring_max);
 // Bytes allocated now.
 size_t held_bytes(const struct held *held);
-
-#endif

@@ -72,8 +72,10 @@ bool http_request_lists(const struct http_request *request, const char *buffer, 
 // The client takes gzip: an element `gzip` (or `*`) of Accept-Encoding whose q is not 0.
 bool http_request_takes_gzip(const struct http_request *request, const char *buffer);
 
-// The value of a cookie, searched in all Cookie headers; NULL when there is none.
-const char *http_request_cookie(const struct http_request *request, const char *buffer, const char *name, size_t *len);
+// The value of the nth (from 0) cookie of that name, searched in all Cookie headers; NULL when there is none. There may
+// be several: another site of the same domain may have set one as well.
+const char *http_request_cookie(const struct http_request *request, const char *buffer, const char *name, unsigned nth,
+                                size_t *len);
 
 // If-None-Match (weak comparison, lists and `*`) names this entity tag, given with its quotes.
 bool http_request_matches(const struct http_request *request, const char *buffer, const char *etag);

@@ -9,6 +9,7 @@
 #define BUFFER_MIN 1024u
 #define REQUESTS_PER_CONN 100
 #define REQUESTS_PER_PUMP 8
+#define WRITE_PER_PUMP (256u << 10) // bytes of one answer, so that others have their turn
 
 // ---- Reading --------------------------------------------------------------------------------------------------------
 
@@ -43,6 +44,7 @@ static void refuse(struct conn *conn)
     struct http_conn *http = conn->http;
     http->close_after = true;
     http->waiting = true;
+    conn_arm(conn, CONN_LIST_STALL); // the time for reading is over, it must not refuse a second time
     http_reply_error(conn, http->request.status, http->request.why, NULL);
 }
 
@@ -93,6 +95,43 @@ static bool read_some(struct conn *conn)
     return true;
 }
 
+// ---- Bodies ---------------------------------------------------------------------------------------------------------
+//
+// Bodies are shared, but a client that takes its answer slowly keeps an old one alive, and every second there may be a
+// new one. So all that are on their way have a bound together, and who took something the longest ago goes first.
+
+static void drop_body(struct edge *edge, struct http_conn *http)
+{
+    struct shared_buf *body = http->body;
+    http->body = NULL;
+    if (body != NULL && --body->answers == 0)
+        edge->stats.body_bytes -= (int64_t)body->len;
+    shared_buf_unref(body);
+}
+
+static void drop_slowest(struct edge *edge, const struct conn *but)
+{
+    struct deadlines *list = &edge->lists[CONN_LIST_STALL];
+    for (struct deadline *at = list->head.next, *next; at != &list->head; at = next) {
+        struct conn *conn = (struct conn *)((char *)at - offsetof(struct conn, deadline));
+        if (edge->stats.body_bytes <= edge->body_bytes_max)
+            return;
+        next = at->next;
+        if (conn == but || conn->state != CONN_HTTP || conn->http == NULL || conn->http->body == NULL)
+            continue;
+        conn_doom(conn, CONN_REASON_BODIES_FULL);
+        drop_body(edge, conn->http);
+    }
+}
+
+static void take_body(struct conn *conn, struct shared_buf *body)
+{
+    conn->http->body = shared_buf_ref(body);
+    if (body->answers++ == 0)
+        conn->edge->stats.body_bytes += (int64_t)body->len;
+    drop_slowest(conn->edge, conn);
+}
+
 // ---- Answering ------------------------------------------------------------------------------------------------------
 
 void http_reply(struct conn *conn, const struct http_reply *reply)
@@ -119,7 +158,7 @@ void http_reply(struct conn *conn, const struct http_reply *reply)
         memcpy(http->out + http->out_len, reply->text, text_len);
     http->out_len += text_len;
     if (reply->body != NULL && !http->head_only && reply->status != 304)
-        http->body = shared_buf_ref(reply->body);
+        take_body(conn, reply->body);
     http->answering = true;
     if (!http->pumping)
         conn_wake(conn);
@@ -137,7 +176,7 @@ static void next_request(struct conn *conn)
         return;
     }
     memmove(http->buffer, http->buffer + http->whole, rest);
-    shared_buf_unref(http->body);
+    drop_body(conn->edge, http);
     free(http->out);
     *http =
         (struct http_conn){.buffer = http->buffer, .len = rest, .capacity = http->capacity, .pumping = http->pumping};
@@ -149,14 +188,15 @@ static bool write_answer(struct conn *conn)
 {
     struct http_conn *http = conn->http;
     size_t total = http->out_len + (http->body != NULL ? http->body->len : 0);
-    while (http->sent < total) {
+    size_t stop = total - http->sent > WRITE_PER_PUMP ? http->sent + WRITE_PER_PUMP : total;
+    while (http->sent < stop) {
         struct iovec parts[2];
         int count = 0;
         size_t into_body = http->sent > http->out_len ? http->sent - http->out_len : 0;
         if (http->sent < http->out_len)
             parts[count++] = (struct iovec){http->out + http->sent, http->out_len - http->sent};
         if (http->body != NULL && http->body->len > into_body)
-            parts[count++] = (struct iovec){http->body->bytes + into_body, http->body->len - into_body};
+            parts[count++] = (struct iovec){http->body->bytes + into_body, stop - (http->out_len + into_body)};
         ssize_t n = sock_writev(&conn->sock, parts, count);
         if (n == ERR_AGAIN) {
             conn_blocked(conn);
@@ -168,6 +208,10 @@ static bool write_answer(struct conn *conn)
         }
         http->sent += (size_t)n;
         conn_arm(conn, CONN_LIST_STALL);
+    }
+    if (stop < total) {
+        conn_blocked(conn); // not really: it goes on in the next turn
+        return false;
     }
     conn_unblocked(conn);
     return true;
@@ -239,7 +283,6 @@ void http_conn_deadline(struct conn *conn)
     conn->reason = CONN_REASON_HEAD_LATE;
     http->request.status = 408;
     http->request.why = "the request did not come in time";
-    conn_arm(conn, CONN_LIST_STALL);
     refuse(conn);
 }
 
@@ -250,7 +293,7 @@ void http_conn_free(struct conn *conn)
         return;
     if (http->content != NULL)
         content_cancel(http->content);
-    shared_buf_unref(http->body);
+    drop_body(conn->edge, http);
     free(http->out);
     free(http->buffer);
     free(http);

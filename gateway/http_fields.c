@@ -114,14 +114,15 @@ bool http_request_takes_gzip(const struct http_request *request, const char *buf
     return any;
 }
 
-const char *http_request_cookie(const struct http_request *request, const char *buffer, const char *name, size_t *len)
+const char *http_request_cookie(const struct http_request *request, const char *buffer, const char *name, unsigned nth,
+                                size_t *len)
 {
     unsigned from = 0;
     size_t name_len = strlen(name);
     struct text rest, pair;
     while ((rest.at = http_request_header(request, buffer, "cookie", &from, &rest.len)) != NULL)
         while (next_part(&rest, ';', &pair))
-            if (pair.len > name_len && pair.at[name_len] == '=' && memcmp(pair.at, name, name_len) == 0) {
+            if (pair.len > name_len && pair.at[name_len] == '=' && memcmp(pair.at, name, name_len) == 0 && nth-- == 0) {
                 *len = pair.len - name_len - 1;
                 return pair.at + name_len + 1;
             }

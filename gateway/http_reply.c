@@ -71,11 +71,13 @@ size_t http_reply_head(char *to, size_t size, const struct http_reply *reply, si
 
 void http_reply_error(struct conn *conn, uint16_t status, const char *message, const char *headers)
 {
-    char text[256];
+    char text[256], lines[256];
+    // A refusal is for this client and now: a cache that kept it would answer others with it.
+    snprintf(lines, sizeof lines, "Cache-Control: no-store\r\n%s", headers != NULL ? headers : "");
     int len = snprintf(text, sizeof text, "{\"error\":\"%s\",\"message\":\"%s\"}\n", http_reply_code(status), message);
     http_reply(conn, &(struct http_reply){.status = status,
                                           .type = "application/json",
-                                          .headers = headers,
+                                          .headers = lines,
                                           .text = text,
                                           .text_len = len > 0 && (size_t)len < sizeof text ? (size_t)len : 0});
 }

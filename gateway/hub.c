@@ -33,11 +33,11 @@ struct hub {
 static void schedule(void *arg)
 {
     struct hub *hub = arg;
-    loop_defer(hub->loop, &hub->turn);
+    loop_defer_last(hub->loop, &hub->turn);
 }
 
-// A draw that arrives meanwhile waits for one slice at most: what is ready in the next turn comes before the next
-// slice.
+// Last in its turn: the draws and verdicts of the turn leave before the slice. One that arrives meanwhile waits for
+// this slice, and no other.
 static void on_turn(void *arg)
 {
     struct hub *hub = arg;
@@ -243,15 +243,33 @@ static uint32_t going(const struct hub_client *client, const struct watch_list *
     return count;
 }
 
+// The audience of these tiles, which are held, for the client. One that nobody else is in has to fit under the cap,
+// where one that the client leaves alone makes room, as do `gone` tiles: to watch nothing is always possible.
+static int find_audience(struct hub *hub, const struct hub_client *client, struct held *const *helds, uint32_t count,
+                         uint32_t gone, struct audience **audience)
+{
+    const struct audience *now = client->audience;
+    size_t left = gone * hub->tiles.cost;
+    if (now != NULL && now->members == 1)
+        left += interest_audience_bytes(now);
+    int err = interest_intern(&hub->interest, helds, count, audience);
+    if (err != 0 || count == 0 || (*audience)->members > 0 || tiles_make_room(&hub->tiles, left))
+        return err;
+    if (!(*audience)->pinned)
+        interest_settle(&hub->interest, *audience);
+    return ERR_FULL;
+}
+
 // ERR_NOMEM counts as over the cap.
 static int set_watch(struct hub *hub, struct hub_client *client, const struct watch_list *watch)
 {
     struct held *helds[LIMIT_WATCH_TILES];
     struct audience *audience;
-    int err = tiles_hold(&hub->tiles, watch->tiles, watch->count, going(client, watch), helds);
+    uint32_t gone = going(client, watch);
+    int err = tiles_hold(&hub->tiles, watch->tiles, watch->count, gone, helds);
     if (err != 0)
         return ERR_FULL;
-    err = interest_intern(&hub->interest, helds, watch->count, &audience);
+    err = find_audience(hub, client, helds, watch->count, gone, &audience);
     if (err == 0)
         err = fanout_watch(&hub->fanout, client, audience, watch->pos);
     tiles_release(&hub->tiles, helds, watch->count);

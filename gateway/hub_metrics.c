@@ -34,7 +34,7 @@ static int add_tiles(struct metrics *metrics, struct tiles *tiles)
          .arg = tiles},
         {.name = "tessera_replica_bytes",
          .type = METRICS_GAUGE,
-         .help = "Memory of replicas, recent updates and kept frames.",
+         .help = "Memory of replicas, recent updates, kept frames and watches.",
          .read = replica_bytes,
          .arg = tiles},
         {.name = "tessera_updates_total",

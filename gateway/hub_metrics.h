@@ -1,6 +1,5 @@
 // The metrics of the hub's parts.
-#ifndef TESSERA_GATEWAY_HUB_METRICS_H
-#define TESSERA_GATEWAY_HUB_METRICS_H
+#pragma once
 
 #include "common/core/err.h"
 #include "common/io/metrics.h"
@@ -21,5 +20,3 @@ struct hub_metrics_parts {
 
 // As metrics_add.
 MUST_CHECK int hub_metrics_add(struct metrics *metrics, const struct hub_metrics_parts *parts);
-
-#endif

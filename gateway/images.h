@@ -1,6 +1,5 @@
 // Requests for images of tiles that may have to be loaded first (hub_images).
-#ifndef TESSERA_GATEWAY_IMAGES_H
-#define TESSERA_GATEWAY_IMAGES_H
+#pragma once
 
 #include <stdint.h>
 #include <sys/queue.h>
@@ -33,5 +32,3 @@ struct hub_request *images_ask(struct images *images, const struct tile *tiles, 
 void images_cancel(struct hub_request *request);
 // Some tile was loaded.
 void images_loaded(struct images *images);
-
-#endif

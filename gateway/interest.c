@@ -94,6 +94,12 @@ static struct audience *audience_new(struct held *const *tiles, uint32_t count)
     return audience;
 }
 
+size_t interest_audience_bytes(const struct audience *audience)
+{
+    size_t per_tile = sizeof audience->watches[0] + sizeof audience->keys[0] + sizeof(struct interest_slot);
+    return sizeof *audience + audience->count * per_tile + audience->capacity * sizeof(struct hub_client *);
+}
+
 int interest_intern(struct interest *interest, struct held *const *tiles, uint32_t count, struct audience **out)
 {
     struct audience *audience = audience_new(tiles, count);
@@ -114,6 +120,7 @@ int interest_intern(struct interest *interest, struct held *const *tiles, uint32
     if (audience->hh.tbl == NULL)
         goto fail;
     interest->count++;
+    interest->bytes += interest_audience_bytes(audience);
     *out = audience;
     return 0;
 
@@ -123,7 +130,7 @@ fail:
     return ERR_NOMEM;
 }
 
-static int reserve_client(struct audience *audience)
+static int reserve_client(struct interest *interest, struct audience *audience)
 {
     if (audience->used < audience->capacity)
         return 0;
@@ -131,6 +138,7 @@ static int reserve_client(struct audience *audience)
     struct hub_client **clients = realloc(audience->clients, capacity * sizeof(struct hub_client *));
     if (clients == NULL)
         return ERR_NOMEM;
+    interest->bytes += (capacity - audience->capacity) * sizeof(struct hub_client *);
     audience->clients = clients;
     audience->capacity = capacity;
     return 0;
@@ -138,7 +146,7 @@ static int reserve_client(struct audience *audience)
 
 int interest_add(struct interest *interest, struct audience *audience, struct hub_client *client)
 {
-    int err = reserve_client(audience);
+    int err = reserve_client(interest, audience);
     if (err != 0)
         return err;
     audience->members++;
@@ -180,6 +188,7 @@ void interest_settle(struct interest *interest, struct audience *audience)
     if (audience->members == 0) {
         HASH_DEL(interest->audiences, audience);
         interest->count--;
+        interest->bytes -= interest_audience_bytes(audience);
         unwatch(interest, audience, audience->count);
         audience_free(audience);
         return;

@@ -7,8 +7,7 @@
 //
 // Clients stand in an array in the order in which they came, as a walk in the order of memory is half as dear as one
 // across it. Who leaves leaves a hole; holes are closed when they are more than half.
-#ifndef TESSERA_GATEWAY_INTEREST_H
-#define TESSERA_GATEWAY_INTEREST_H
+#pragma once
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -55,6 +54,7 @@ struct audience {
 struct interest {
     struct audience *audiences;
     uint32_t count, members;
+    size_t bytes; // of all audiences, with their places in the tiles' lists
     // A tile lost its last watcher.
     void (*on_unwatched)(struct held *held, void *arg);
     void *arg;
@@ -77,7 +77,8 @@ void interest_remove(struct interest *interest, struct hub_client *client);
 // Unpinned: closes holes, or frees the audience when nobody is in it.
 void interest_settle(struct interest *interest, struct audience *audience);
 
+// What the audience adds to `bytes`.
+size_t interest_audience_bytes(const struct audience *audience);
+
 // Index of a tile in the audience, or -1.
 int interest_find(const struct audience *audience, uint32_t key);
-
-#endif

@@ -147,6 +147,16 @@ static void on_cluster_message(const struct bus_message *message, void *arg)
     cluster_on_bus(gateway->cluster, message);
 }
 
+static int add_metrics(struct gateway *gateway)
+{
+    const struct metrics_row row = {.name = "tessera_gateway_loop_lag_seconds",
+                                    .type = METRICS_HIST,
+                                    .help = "How late the event loop was.",
+                                    .value = loop_lag(gateway->loop),
+                                    .scale = 1e-6};
+    return metrics_add(&gateway->metrics, &row, 1);
+}
+
 // False without memory.
 static bool build(struct gateway *gateway)
 {
@@ -155,6 +165,8 @@ static bool build(struct gateway *gateway)
     if (gateway->loop == NULL)
         return false;
     metrics_init(&gateway->metrics);
+    if (add_metrics(gateway) != 0)
+        return false;
     gateway->worker = worker_new(gateway->loop, WORKER_JOBS_MAX);
     gateway->store = store_new(gateway->loop, &gateway->metrics,
                                &(struct store_options){common->redis, common->redis_user, common->redis_password});

@@ -4,6 +4,8 @@
 #include <string.h>
 #include <strings.h>
 
+#define HTTPS_PORT 443u
+
 struct place {
     const char *host;
     size_t host_len;
@@ -44,7 +46,7 @@ static bool split_origin(const char *origin, size_t len, uint32_t *default_port,
         const char *prefix;
         size_t len;
         uint32_t port;
-    } schemes[] = {{"http://", 7, 80}, {"https://", 8, 443}};
+    } schemes[] = {{"http://", 7, 80}, {"https://", 8, HTTPS_PORT}};
     for (size_t i = 0; i < sizeof schemes / sizeof schemes[0]; i++)
         if (len > schemes[i].len && strncasecmp(origin, schemes[i].prefix, schemes[i].len) == 0) {
             *default_port = schemes[i].port;
@@ -64,13 +66,14 @@ static size_t next_listed(const char **list)
     return strcspn(*list, " ,");
 }
 
-bool origin_allowed(const char *origin, size_t origin_len, const char *host, size_t host_len, const char *allowed)
+bool origin_allowed(const char *origin, size_t origin_len, const char *host, size_t host_len, bool tls,
+                    const char *allowed)
 {
     struct place from, to;
     uint32_t port, listed_port;
     if (!split_origin(origin, origin_len, &port, &from))
         return false;
-    if (split(host, host_len, port, &to) && same_place(&from, &to))
+    if ((!tls || port == HTTPS_PORT) && split(host, host_len, port, &to) && same_place(&from, &to))
         return true;
     for (size_t len; (len = next_listed(&allowed)) > 0; allowed += len)
         if (split_origin(allowed, len, &listed_port, &to) && listed_port == port && same_place(&from, &to))

@@ -1,6 +1,5 @@
 // Updates that arrive while a tile is being read, in their order, bounded. Pure.
-#ifndef TESSERA_GATEWAY_PENDING_H
-#define TESSERA_GATEWAY_PENDING_H
+#pragma once
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -26,5 +25,3 @@ void pending_clear(struct pending *pending);
 
 // Walks from *at = 0 on; the records point into `pending`. False at the end.
 bool pending_next(const struct pending *pending, size_t *at, struct replica_update *out);
-
-#endif

@@ -26,9 +26,16 @@
 struct lag *pump_new(struct hub_client *client, uint32_t count)
 {
     struct lag *lag = calloc(1, sizeof *lag + count * sizeof lag->pos[0]);
-    if (lag != NULL)
-        lag->client = client;
+    if (lag == NULL)
+        return NULL;
+    lag->client = client;
+    lag->count = count;
     return lag;
+}
+
+static size_t lag_bytes(const struct lag *lag)
+{
+    return sizeof *lag + lag->count * sizeof lag->pos[0];
 }
 
 static void enqueue(struct fanout *fanout, struct lag *lag)
@@ -44,6 +51,7 @@ void pump_enter(struct fanout *fanout, struct lag *lag, enum lag_queue queue)
     lag->queue = queue;
     enqueue(fanout, lag);
     fanout->stats.lagging++;
+    fanout->kept_bytes += lag_bytes(lag);
 }
 
 int pump_start(struct fanout *fanout, struct hub_client *client, enum lag_queue queue)
@@ -71,6 +79,7 @@ void pump_end(struct fanout *fanout, struct hub_client *client)
         return;
     TAILQ_REMOVE(&fanout->queues[lag->queue], lag, link);
     fanout->stats.lagging--;
+    fanout->kept_bytes -= lag_bytes(lag);
     client->lag = NULL;
     free(lag);
 }
@@ -104,11 +113,14 @@ static enum step next_step(struct fanout *fanout, struct held *held, struct posi
             return STEP_WAIT;
         *to = out->sent;
         *buf = fanout_delta(fanout, held, from);
+        fanout->starved |= *buf == NULL;
         return *buf != NULL ? STEP_SEND : STEP_WAIT;
     }
     struct shared_buf *snapshot = fanout_usable_snapshot(fanout, held);
-    if (snapshot == NULL)
+    if (snapshot == NULL) {
+        fanout->starved |= !out->snapshot_asked;
         return STEP_WAIT;
+    }
     fanout->stats.snapshots++;
     *to = out->snapshot_pos;
     *buf = shared_buf_ref(snapshot);

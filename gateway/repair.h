@@ -2,8 +2,7 @@
 //
 // What follows from an update of the bus is in common/core/replica.h. Here: a beat of the bus, a position read from
 // Redis, and the log read from Redis.
-#ifndef TESSERA_GATEWAY_REPAIR_H
-#define TESSERA_GATEWAY_REPAIR_H
+#pragma once
 
 #include <stddef.h>
 #include <stdint.h>
@@ -59,5 +58,3 @@ struct repair_plan {
 
 // What store_log answered to (from = mine.seq, REPAIR_ASK_ENTRIES).
 struct repair_plan repair_judge_log(struct position mine, const struct store_entry *entries, size_t count);
-
-#endif

@@ -6,8 +6,7 @@
 //
 // A position is in the ring when it is base, end, or one between them with the epoch that the placement with its
 // number had. All of a tile's history after such a position is here.
-#ifndef TESSERA_GATEWAY_RING_H
-#define TESSERA_GATEWAY_RING_H
+#pragma once
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -66,5 +65,3 @@ void ring_copy(const struct ring *ring, const struct ring_run *run, uint8_t *to)
 
 // Bytes allocated.
 size_t ring_bytes(const struct ring *ring);
-
-#endif

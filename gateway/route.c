@@ -55,15 +55,24 @@ int route_submit(struct route *route, struct cluster_client *client, struct tile
     return 0;
 }
 
-/* ---- Answers of shards */
+// ---- Answers of shards ---------------------------------------------------------------------------------------------
 
-/* The draw that a shard's answer names, or NULL when it has no such draw. */
+// The draw that a shard's answer names, or NULL when it has no such draw.
 static struct route_draw *in_flight_at(struct route *route, uint16_t slot, uint32_t id)
 {
     struct route_draw *draw = route_draw_by_id(route, id);
     if (draw == NULL || draw->state != ROUTE_DRAW_FLIGHT || draw->tile->flight_slot != slot)
         return NULL;
     return draw;
+}
+
+static struct link_verdict unknown_outcome(const struct route_draw *draw)
+{
+    return (struct link_verdict){
+        .code = VERDICT_UNAVAILABLE,
+        .next_nonce = draw->draw.nonce,
+        .wait_ms = ROUTE_UNAVAILABLE_WAIT_MS,
+    };
 }
 
 int route_verdicts(struct route *route, uint16_t slot, const uint8_t *records, uint32_t count, struct monotime now)
@@ -75,6 +84,8 @@ int route_verdicts(struct route *route, uint16_t slot, const uint8_t *records, u
         struct route_draw *draw = in_flight_at(route, slot, verdict.id);
         if (draw == NULL || verdict.code >= VERDICT_COUNT)
             return ERR_MALFORMED;
+        if (draw->uncertain && !verdict_is_certain(verdict.code))
+            verdict = unknown_outcome(draw);
         draw->tile->failures = 0;
         route_tile_remove(route, draw);
         route_draw_finish(route, draw, &verdict);
@@ -109,7 +120,7 @@ int route_not_owner(struct route *route, uint16_t slot, uint64_t view, const uin
     return 0;
 }
 
-/* ---- Time */
+// ---- Time ----------------------------------------------------------------------------------------------------------
 
 static struct monotime give_up_at(const struct route_draw *draw)
 {
@@ -118,11 +129,7 @@ static struct monotime give_up_at(const struct route_draw *draw)
 
 static void give_up(struct route *route, struct route_draw *draw)
 {
-    const struct link_verdict verdict = {
-        .code = VERDICT_UNAVAILABLE,
-        .next_nonce = draw->draw.nonce,
-        .wait_ms = ROUTE_UNAVAILABLE_WAIT_MS,
-    };
+    const struct link_verdict verdict = unknown_outcome(draw);
     route->stats.unavailable++;
     if (draw->state == ROUTE_DRAW_FLIGHT) {
         route_draw_tell(route, draw, &verdict);
@@ -159,14 +166,14 @@ struct monotime route_deadline(const struct route *route)
     return at;
 }
 
-/* ---- Sending */
+// ---- Sending -------------------------------------------------------------------------------------------------------
 
 bool route_has_forward(const struct route *route)
 {
     return route->sendable != NULL;
 }
 
-/* Moves what the tile may send into the batch; returns how many draws are in it then. */
+// Moves what the tile may send into the batch; returns how many draws are in it then.
 static uint32_t fill(struct route *route, struct route_link *link, struct route_tile *tile, uint32_t count)
 {
     while (tile->next_send != NULL && count < LIMIT_BATCH_DRAWS && link->in_flight < LIMIT_LINK_IN_FLIGHT) {
@@ -195,7 +202,7 @@ bool route_next_forward(struct route *route, struct route_forward *out)
         tile->refused = false;
         tile->flight_slot = slot;
         count = fill(route, link, tile, count);
-        /* One with more to send goes behind the others. */
+        // One with more to send goes behind the others.
         route_tile_place(route, tile, ROUTE_PLACE_NONE);
         route_tile_update(route, tile);
     }

@@ -1,4 +1,4 @@
-/* The view, and which links it asks for. */
+// The view, and which links it asks for.
 #include <string.h>
 
 #include "gateway/route_internal.h"
@@ -41,7 +41,7 @@ static uint16_t slot_for(struct route *route, const char *address)
     return unused;
 }
 
-/* Gives every member its slot, and marks what is not in the view as leaving. */
+// Gives every member its slot, and marks what is not in the view as leaving.
 static void assign_slots(struct route *route, struct monotime now)
 {
     bool was_in_view[ROUTE_LINKS_MAX];
@@ -52,7 +52,7 @@ static void assign_slots(struct route *route, struct monotime now)
     for (uint16_t i = 0; i < route->view.count; i++) {
         route->slot_of[i] = slot_for(route, route->view.members[i].address);
         if (route->slot_of[i] == ROUTE_NO_SLOT)
-            route->view_stale = true; /* those that leave hold all slots: again when they are gone */
+            route->view_stale = true; // those that leave hold all slots: again when they are gone
         else
             route->links[route->slot_of[i]].in_view = true;
     }
@@ -125,7 +125,7 @@ void route_link_up(struct route *route, uint16_t slot, struct monotime now)
     }
 }
 
-/* All that the tile has in flight waits again, in its first order; what was answered meanwhile is dropped. */
+// All that the tile has in flight waits again, in its first order; what was answered meanwhile is dropped.
 static void lose_flight(struct route *route, struct route_tile *tile, struct monotime now)
 {
     for (struct route_draw *draw = tile->queue, *next; draw != NULL; draw = next) {

@@ -1,4 +1,4 @@
-/* Records of draws: where their memory comes from, and how they get their verdict. */
+// Records of draws: where their memory comes from, and how they get their verdict.
 #include "gateway/route_internal.h"
 
 #include <stdlib.h>

@@ -1,4 +1,4 @@
-/* Tiles of route: their queues, and when they may send. */
+// Tiles of route: their queues, and when they may send.
 #include "gateway/route_internal.h"
 
 #include <stdlib.h>
@@ -101,7 +101,7 @@ static void end_flight(struct route *route, struct route_tile *tile)
     route_link_update(route, link);
 }
 
-/* The tile's queue or its count in flight got smaller. */
+// The tile's queue or its count in flight got smaller.
 static void settle(struct route *route, struct route_tile *tile)
 {
     if (tile->queue == NULL) {
@@ -113,7 +113,7 @@ static void settle(struct route *route, struct route_tile *tile)
     }
     if (tile->in_flight > 0)
         return;
-    /* Nothing is under way: whatever there is waits, from the front on. */
+    // Nothing is under way: whatever there is waits, from the front on.
     tile->next_send = tile->queue;
     route_tile_update(route, tile);
 }
@@ -139,6 +139,7 @@ void route_tile_put_back(struct route *route, struct route_draw *draw)
 {
     struct route_tile *tile = draw->tile;
     draw->state = ROUTE_DRAW_WAITING;
+    draw->uncertain = true;
     end_flight(route, tile);
     tile->waiting++;
     route->stats.waiting++;

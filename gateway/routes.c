@@ -92,12 +92,13 @@ bool route_origin_ok(const struct call *call)
 {
     size_t origin_len, host_len;
     bool repeated = false;
+    const struct edge_options *options = &call->conn->edge->options;
     const char *origin = http_request_single(call->request, call->buffer, "origin", &origin_len, &repeated);
     if (origin == NULL && !repeated)
         return true;
     const char *host = http_request_single(call->request, call->buffer, "host", &host_len, &repeated);
     if (origin != NULL && host != NULL &&
-        origin_allowed(origin, origin_len, host, host_len, call->conn->edge->options.allowed_origins))
+        origin_allowed(origin, origin_len, host, host_len, options->tls != NULL, options->allowed_origins))
         return true;
     http_reply_error(call->conn, 403, "pages of this origin may not speak with this server", NULL);
     return false;

@@ -21,13 +21,23 @@ int session_read(struct session *session, const struct token_keys *keys, const s
                  const char *buffer, uint32_t now_unix_s)
 {
     size_t len;
-    const char *text = http_request_cookie(request, buffer, SESSION_COOKIE, &len);
-    if (text == NULL)
-        text = bearer(request, buffer, &len);
+    int first_err = ERR_NOT_FOUND;
     session->text[0] = '\0';
-    if (text == NULL)
-        return ERR_NOT_FOUND;
-    return token_verify(keys, text, len, now_unix_s, &session->token);
+    // A stale cookie, or one that a neighbour in the domain has set, must not hide the good one behind it.
+    for (unsigned n = 0, more = 1; more; n++) {
+        const char *text =
+            n < SESSION_COOKIES_MAX ? http_request_cookie(request, buffer, SESSION_COOKIE, n, &len) : NULL;
+        more = text != NULL;
+        if (!more)
+            text = bearer(request, buffer, &len);
+        if (text == NULL)
+            break;
+        int err = token_verify(keys, text, len, now_unix_s, &session->token);
+        if (err == 0)
+            return 0;
+        first_err = first_err == ERR_NOT_FOUND ? err : first_err;
+    }
+    return first_err;
 }
 
 int session_text(struct session *session, const struct token_keys *keys)

@@ -17,8 +17,11 @@ struct session {
     char text[TOKEN_TEXT_SIZE]; // set by session_issue and session_renew; empty after session_read
 };
 
-// The session that the request carries: the cookie, else `Authorization: Bearer`. 0; ERR_NOT_FOUND when it carries
-// none; ERR_MALFORMED, ERR_AUTH, ERR_UNSUPPORTED, ERR_TIMEOUT when what it carries is no good (token_verify).
+#define SESSION_COOKIES_MAX 8u // of our name, that are looked at
+
+// The session that the request carries: the first valid one of the cookies and, behind them, `Authorization: Bearer`.
+// 0; ERR_NOT_FOUND when it carries none; ERR_MALFORMED, ERR_AUTH, ERR_UNSUPPORTED, ERR_TIMEOUT when what it carries is
+// no good (token_verify, of the first).
 MUST_CHECK int session_read(struct session *session, const struct token_keys *keys, const struct http_request *request,
                             const char *buffer, uint32_t now_unix_s);
 

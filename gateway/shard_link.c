@@ -10,16 +10,16 @@
 #include "common/io/rand.h"
 #include "proto/link_proto.h"
 
-/* All that may be in flight, even if every draw went alone: then the mark is never met while the rules are kept. */
+// All that may be in flight, even if every draw went alone: then the mark is never met while the rules are kept.
 #define HIGH_WATER (LIMIT_LINK_IN_FLIGHT * (LINK_DRAW_LEN + 64u))
 
 enum link_state {
-    STATE_BACKOFF,    /* timer: connect */
-    STATE_CONNECTING, /* msg_sock has its own deadline */
-    STATE_CHALLENGE,  /* open; waits for CHALLENGE; timer: gives up */
-    STATE_ACCEPT,     /* RESPONSE sent; waits for ACCEPT; timer: gives up */
-    STATE_UP,         /* timer: PING, silence */
-    STATE_CLOSED,     /* by the owner; waits to be freed */
+    STATE_BACKOFF,    // timer: connect
+    STATE_CONNECTING, // msg_sock has its own deadline
+    STATE_CHALLENGE,  // open; waits for CHALLENGE; timer: gives up
+    STATE_ACCEPT,     // RESPONSE sent; waits for ACCEPT; timer: gives up
+    STATE_UP,         // timer: PING, silence
+    STATE_CLOSED,     // by the owner; waits to be freed
 };
 
 struct shard_link {
@@ -32,16 +32,16 @@ struct shard_link {
     void *arg;
 
     enum link_state state;
-    struct msg_sock *sock; /* NULL in BACKOFF and CLOSED */
+    struct msg_sock *sock; // NULL in BACKOFF and CLOSED
     struct loop_timer timer;
     struct loop_deferred release;
-    unsigned failures; /* since a link last worked */
+    unsigned failures; // since a link last worked
     struct monotime sent_at, received_at, pinged_at;
     uint8_t shard_nonce[LINK_NONCE_LEN];
     uint8_t own_nonce[LINK_NONCE_LEN];
 };
 
-/* ---- Breaking, and beginning anew */
+// ---- Breaking, and beginning anew ----------------------------------------------------------------------------------
 
 static void back_off(struct shard_link *link)
 {
@@ -78,7 +78,7 @@ static void send_message(struct shard_link *link, const uint8_t *msg, size_t len
         fail(link, err_text(err));
 }
 
-/* ---- The challenge */
+// ---- The challenge -------------------------------------------------------------------------------------------------
 
 static void on_challenge(struct shard_link *link, const struct link_message *message)
 {
@@ -120,7 +120,7 @@ static void on_accept(struct shard_link *link, const struct link_message *messag
     link->handlers.on_up(link->arg, message->incarnation, message->view);
 }
 
-/* ---- Up */
+// ---- Up ------------------------------------------------------------------------------------------------------------
 
 static void on_up_message(struct shard_link *link, const struct link_message *message)
 {
@@ -144,7 +144,7 @@ static void on_up_message(struct shard_link *link, const struct link_message *me
         fail(link, "message out of place");
 }
 
-/* PING also when only the shard is silent: it may be busy with what we sent, and then must say that it lives. */
+// PING also when only the shard is silent: it may be busy with what we sent, and then must say that it lives.
 static struct monotime ping_due(const struct shard_link *link)
 {
     struct monotime quiet = monotime_add_ms(link->sent_at, SHARD_LINK_PING_MS);
@@ -182,7 +182,7 @@ void shard_link_forward(struct shard_link *link, uint64_t view, uint32_t refusal
         send_message(link, msg, link_encode_forward(msg, view, refusals, draws, count));
 }
 
-/* ---- The socket */
+// ---- The socket ----------------------------------------------------------------------------------------------------
 
 static void on_open(void *arg)
 {
@@ -237,7 +237,7 @@ static void on_timer(void *arg)
         fail(link, "no challenge in time");
 }
 
-/* ---- Life */
+// ---- Life ----------------------------------------------------------------------------------------------------------
 
 static void on_release(void *arg)
 {

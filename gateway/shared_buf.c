@@ -10,6 +10,7 @@ struct shared_buf *shared_buf_new(size_t len)
     if (buf == NULL)
         return NULL;
     buf->refs = 1;
+    buf->answers = 0;
     buf->len = len;
     return buf;
 }

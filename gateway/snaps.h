@@ -1,6 +1,5 @@
 // Snapshots of tiles, compressed by the worker: once per position, for all clients that need one.
-#ifndef TESSERA_GATEWAY_SNAPS_H
-#define TESSERA_GATEWAY_SNAPS_H
+#pragma once
 
 #include <stdbool.h>
 
@@ -20,5 +19,3 @@ void snaps_init(struct snaps *snaps, struct worker *worker, struct tiles *tiles,
 
 // For fanout_options.ask_snapshot, with the snaps as its argument.
 bool snaps_ask(struct held *held, void *arg);
-
-#endif

@@ -180,7 +180,7 @@ int static_files_load(struct static_files *files, const char *dir, char *error, 
     for (size_t len = strlen(root); len > 1 && root[len - 1] == '/'; len--)
         root[len - 1] = '\0';
     char *const roots[] = {root, NULL};
-    FTS *fts = fts_open(roots, FTS_PHYSICAL | FTS_NOCHDIR, NULL);
+    FTS *fts = fts_open(roots, FTS_PHYSICAL | FTS_COMFOLLOW | FTS_NOCHDIR, NULL);
     int err = fts != NULL ? walk(files, fts, strlen(root), error, error_size) : ERR_IO;
     int saved_errno = errno;
     if (fts != NULL)

@@ -26,8 +26,9 @@ struct static_files {
 };
 
 // Reads all regular files of known kinds (html, js, css, svg, png, ico, webmanifest, woff2, txt) under `dir`; names
-// that begin with a dot, and links, are left out. 0; ERR_IO with errno; ERR_FULL for too many or too large ones,
-// ERR_NOT_FOUND without index.html, ERR_NOMEM. `files` is to be freed in any case; `error` names the file.
+// that begin with a dot, and links, are left out (`dir` itself may be one). 0; ERR_IO with errno; ERR_FULL for too many
+// or too large ones, ERR_NOT_FOUND without index.html, ERR_NOMEM. `files` is to be freed in any case; `error` names the
+// file.
 MUST_CHECK int static_files_load(struct static_files *files, const char *dir, char *error, size_t error_size);
 void static_files_free(struct static_files *files);
 

@@ -8,7 +8,7 @@
 #include "gateway/store_internal.h"
 #include "proto/lua_scripts.h"
 
-/* ---- Questions */
+// ---- Questions -----------------------------------------------------------------------------------------------------
 
 struct store_request *store_request_new(struct store *store, union store_cb cb, void *arg)
 {
@@ -79,7 +79,7 @@ void store_joined(struct store_request *request, int err)
         store_join(request, err);
 }
 
-/* ---- Life */
+// ---- Life ----------------------------------------------------------------------------------------------------------
 
 static void tell(struct store *store, bool ready)
 {

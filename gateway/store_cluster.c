@@ -1,4 +1,4 @@
-/* What store reads and writes of {cluster}: configuration, view, the beat. */
+// What store reads and writes of {cluster}: configuration, view, the beat.
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
@@ -12,7 +12,7 @@
 
 #define HEX_SIZE 17
 
-/* ---- Configuration and view */
+// ---- Configuration and view ----------------------------------------------------------------------------------------
 
 static void on_config(void *arg, const redisReply *reply)
 {
@@ -82,7 +82,7 @@ void store_view(struct store *store, store_view_cb cb, void *arg)
     cb(err, NULL, arg);
 }
 
-/* ---- The online beat, with how full Redis is */
+// ---- The online beat, with how full Redis is -----------------------------------------------------------------------
 
 static void finish_online(struct store_request *request)
 {

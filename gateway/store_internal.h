@@ -1,6 +1,5 @@
-/* What the files of store share. Not for others. */
-#ifndef TESSERA_GATEWAY_STORE_INTERNAL_H
-#define TESSERA_GATEWAY_STORE_INTERNAL_H
+// What the files of store share. Not for others.
+#pragma once
 
 #include "common/io/redis_conn.h"
 #include "gateway/store.h"
@@ -17,8 +16,8 @@ struct store {
     struct redis_conn *conn;
     struct store_listener listeners[STORE_LISTENERS_MAX];
     size_t listener_count;
-    struct store_request *requests; /* all that were not answered */
-    uint64_t malformed;             /* replies that were not what REDIS.md says, errors included */
+    struct store_request *requests; // all that were not answered
+    uint64_t malformed;             // replies that were not what REDIS.md says, errors included
 };
 
 union store_cb {
@@ -31,14 +30,14 @@ union store_cb {
     store_log_cb log;
 };
 
-/* One question, of one or two commands; answered when the last of them is. */
+// One question, of one or two commands; answered when the last of them is.
 struct store_request {
     struct store *store;
     struct store_request *prev, *next;
-    bool abandoned; /* nobody wants the answer any more */
+    bool abandoned; // nobody wants the answer any more
     union store_cb cb;
     void *arg;
-    int err; /* of the first command that failed */
+    int err; // of the first command that failed
     uint32_t pending;
     void (*finish)(struct store_request *request);
     union {
@@ -50,25 +49,23 @@ struct store_request {
     } answer;
 };
 
-/* NULL without memory. */
+// NULL without memory.
 struct store_request *store_request_new(struct store *store, union store_cb cb, void *arg);
-/* Harmless for NULL. */
+// Harmless for NULL.
 void store_request_free(struct store_request *request);
-/* 0 when there is something to read in the reply; ERR_CLOSED; ERR_FULL when Redis is out of memory; ERR_IO for other
- * errors. */
+// 0 when there is something to read in the reply; ERR_CLOSED; ERR_FULL when Redis is out of memory; ERR_IO for other
+// errors.
 MUST_CHECK int store_check(struct store *store, const redisReply *reply);
-/* Passes on what reading a reply came to; counts and logs what cannot be. */
+// Passes on what reading a reply came to; counts and logs what cannot be.
 MUST_CHECK int store_checked(struct store *store, int err);
 
-/* A question of two commands begins with pending = 1, which is its sender's own, so that nothing is finished before
- * both are sent:
- *
- *     store_joined(request, redis_conn_command(..first.., request));
- *     store_joined(request, redis_conn_command(..second.., request));
- *     store_join(request, 0);
- *
- * and the callback of each ends with store_join. The last one calls finish, and frees. */
+// A question of two commands begins with pending = 1, which is its sender's own, so that nothing is finished before
+// both are sent:
+//
+//     store_joined(request, redis_conn_command(..first.., request));
+//     store_joined(request, redis_conn_command(..second.., request));
+//     store_join(request, 0);
+//
+// and the callback of each ends with store_join. The last one calls finish, and frees.
 void store_joined(struct store_request *request, int err);
 void store_join(struct store_request *request, int err);
-
-#endif

@@ -33,7 +33,7 @@ static int number_of(const char *text, size_t len, uint64_t max, uint64_t *out)
     return 0;
 }
 
-/* An integer, as Redis has two ways of writing it. Nil is 0: a field that was never written. */
+// An integer, as Redis has two ways of writing it. Nil is 0: a field that was never written.
 static int number_at(const redisReply *reply, size_t i, uint64_t max, uint64_t *out)
 {
     const redisReply *item = reply->element[i];
@@ -179,7 +179,7 @@ bool store_reply_is_log(const redisReply *reply)
     return is_array(reply);
 }
 
-/* The value of a field, or NULL. */
+// The value of a field, or NULL.
 static const redisReply *field_of(const redisReply *fields, const char *name)
 {
     for (size_t i = 0; i + 1 < fields->elements; i += 2) {

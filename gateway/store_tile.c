@@ -1,4 +1,4 @@
-/* What store reads of users and tiles. */
+// What store reads of users and tiles.
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -9,9 +9,9 @@
 #include "proto/keys.h"
 #include "proto/lua_scripts.h"
 
-#define LOG_ENTRIES_MAX 4096u /* in one answer of store_log */
+#define LOG_ENTRIES_MAX 4096u // in one answer of store_log
 
-/* ---- A user's record, with the time */
+// ---- A user's record, with the time --------------------------------------------------------------------------------
 
 static void finish_user(struct store_request *request)
 {
@@ -55,7 +55,7 @@ void store_user(struct store *store, uint64_t user, store_user_cb cb, void *arg)
     store_join(request, 0);
 }
 
-/* ---- Tiles */
+// ---- Tiles ---------------------------------------------------------------------------------------------------------
 
 static void on_snapshot(void *arg, const redisReply *reply)
 {

@@ -38,7 +38,7 @@ struct held *tiles_find(const struct tiles *tiles, struct tile tile)
 
 size_t tiles_bytes(const struct tiles *tiles)
 {
-    size_t bytes = tiles->fanout->kept_bytes;
+    size_t bytes = tiles->fanout->kept_bytes + tiles->fanout->interest->bytes;
     const struct held *held;
     TAILQ_FOREACH(held, &tiles->all, all_link)
     bytes += held_bytes(held);
@@ -142,16 +142,28 @@ static struct held *oldest_lingering(const struct tiles *tiles)
     return NULL;
 }
 
-static bool over(const struct tiles *tiles, uint32_t count)
+static bool over(const struct tiles *tiles, uint32_t count, size_t going)
 {
-    return (size_t)count * tiles->cost + tiles->fanout->kept_bytes > tiles->options.memory;
+    size_t of_clients = tiles->fanout->kept_bytes + tiles->fanout->interest->bytes;
+    return (size_t)count * tiles->cost + of_clients > tiles->options.memory + going;
 }
 
 // Lingering tiles give way, the oldest first, until there is room for `more`, without those that are `going`.
 static bool make_room(struct tiles *tiles, uint32_t more, uint32_t going)
 {
     struct held *held;
-    while (over(tiles, tiles->count + more - going)) {
+    while (over(tiles, tiles->count + more - going, 0)) {
+        if ((held = oldest_lingering(tiles)) == NULL)
+            return false;
+        forget(tiles, held);
+    }
+    return true;
+}
+
+bool tiles_make_room(struct tiles *tiles, size_t going)
+{
+    struct held *held;
+    while (over(tiles, tiles->count, going)) {
         if ((held = oldest_lingering(tiles)) == NULL)
             return false;
         forget(tiles, held);
@@ -270,8 +282,9 @@ static void expire(struct tiles *tiles, struct monotime now)
 
 static void poll_some(struct tiles *tiles, struct monotime now)
 {
-    uint32_t share = (tiles->count + TILES_POLL_SWEEPS - 1) / TILES_POLL_SWEEPS;
-    for (uint32_t i = 0; i < share && TAILQ_EMPTY(&tiles->asks); i++) {
+    // Not while what is more urgent waits.
+    uint32_t share = TAILQ_EMPTY(&tiles->asks) ? (tiles->count + TILES_POLL_SWEEPS - 1) / TILES_POLL_SWEEPS : 0;
+    for (uint32_t i = 0; i < share; i++) {
         struct held *held = TAILQ_FIRST(&tiles->all);
         TAILQ_REMOVE(&tiles->all, held, all_link);
         TAILQ_INSERT_TAIL(&tiles->all, held, all_link);

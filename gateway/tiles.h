@@ -13,8 +13,7 @@
 //
 // One read per tile is under way at a time, TILES_READS_MAX over all; the others wait in a queue. What fails waits 100
 // ms, doubling to 3.2 s.
-#ifndef TESSERA_GATEWAY_TILES_H
-#define TESSERA_GATEWAY_TILES_H
+#pragma once
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -37,7 +36,7 @@
 #define TILES_ATTEMPTS_MAX 3u // repairs in a row without success before a resync
 
 struct tiles_options {
-    size_t memory; // bytes over all tiles
+    size_t memory; // bytes over all tiles, what is kept for clients, and who watches what
     uint32_t linger_ms;
     uint32_t ring_updates;
 };
@@ -93,6 +92,8 @@ void tiles_configure(struct tiles *tiles, const struct geom *geom);
 MUST_CHECK int tiles_hold(struct tiles *tiles, const struct tile *wanted, uint32_t count, uint32_t going,
                           struct held **out);
 void tiles_release(struct tiles *tiles, struct held *const *helds, uint32_t count);
+// All that counts is within the cap, lingering tiles having given way, once `going` bytes of it are gone.
+bool tiles_make_room(struct tiles *tiles, size_t going);
 // From interest: nobody watches it any more.
 void tiles_unwatched(struct tiles *tiles, struct held *held);
 
@@ -117,5 +118,3 @@ void tiles_read(struct tiles *tiles);
 void tiles_forget_reads(struct tiles *tiles, struct held *held);
 // Asks again what failed long enough ago.
 void tiles_retry(struct tiles *tiles, struct monotime now);
-
-#endif

@@ -1,6 +1,5 @@
 // What clients say about their watch, as sorted lists. Pure.
-#ifndef TESSERA_GATEWAY_WATCH_LIST_H
-#define TESSERA_GATEWAY_WATCH_LIST_H
+#pragma once
 
 #include <stdint.h>
 
@@ -19,5 +18,3 @@ struct watch_list {
 // twice.
 MUST_CHECK int watch_list_read(struct watch_list *watch, const struct geom *geom, const uint8_t *entries,
                                uint16_t count);
-
-#endif

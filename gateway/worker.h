@@ -1,7 +1,6 @@
 // One thread for compressing and PNG. Jobs run one after the other over memory that nobody changes meanwhile; their
 // completion is called from the loop. The queue is bounded.
-#ifndef TESSERA_GATEWAY_WORKER_H
-#define TESSERA_GATEWAY_WORKER_H
+#pragma once
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -25,5 +24,3 @@ struct worker *worker_new(struct loop *loop, size_t max_jobs);
 void worker_free(struct worker *worker);
 // 0 or ERR_FULL.
 MUST_CHECK int worker_submit(struct worker *worker, struct worker_job *job);
-
-#endif

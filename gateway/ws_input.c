@@ -89,6 +89,12 @@ static void on_ping(void *arg, const uint8_t *payload, size_t len)
     edge_send_pong(reading->conn, payload, len);
 }
 
+// Nobody asked for it, and it costs as much as a ping.
+static void on_pong(void *arg)
+{
+    count_message(arg);
+}
+
 // ---- Reading --------------------------------------------------------------------------------------------------------
 
 static bool has_token(struct conn *conn)
@@ -135,7 +141,7 @@ static void drop_stash(struct ws_stash *stash)
 // Hands bytes to wslay. False when the connection is ending; else what is left stays in `input`.
 static bool feed(struct reading *reading, struct ws_recv_input *input)
 {
-    static const struct ws_recv_handlers handlers = {may_read, on_message, on_ping};
+    static const struct ws_recv_handlers handlers = {may_read, on_message, on_ping, on_pong};
     struct conn *conn = reading->conn;
     struct ws_recv_result result;
     if (ws_recv_feed(&conn->ws.recv, &conn->edge->recv_pool, &handlers, reading, input, &result) != 0)

@@ -123,6 +123,8 @@ static void on_message(wslay_event_context_ptr wslay, const struct wslay_event_o
         recv->handlers->on_message(recv->arg, bytes, message->msg_length);
     else if (message->opcode == WSLAY_PING)
         recv->handlers->on_ping(recv->arg, bytes, message->msg_length);
+    else if (message->opcode == WSLAY_PONG)
+        recv->handlers->on_pong(recv->arg);
 }
 
 // wslay answers pings and closes by itself; we answer, so its answers go nowhere.

@@ -26,6 +26,7 @@ struct ws_recv_handlers {
     // A whole binary message of at most LIMIT_WS_MESSAGE bytes.
     void (*on_message)(void *arg, const uint8_t *message, size_t len);
     void (*on_ping)(void *arg, const uint8_t *payload, size_t len); // at most 125 bytes
+    void (*on_pong)(void *arg);
 };
 
 // What is left to read; shrinks from the front.

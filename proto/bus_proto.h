@@ -1,7 +1,5 @@
-/* What the bus carries (REDIS.md, channels), and what the stream, user records and config look like to a reader. Pure.
- */
-#ifndef TESSERA_PROTO_BUS_PROTO_H
-#define TESSERA_PROTO_BUS_PROTO_H
+// What the bus carries (REDIS.md, channels), and what the stream, user records and config look like to a reader. Pure.
+#pragma once
 
 #include <stddef.h>
 #include <stdint.h>
@@ -14,21 +12,21 @@ enum bus_type { BUS_UPDATE = 1, BUS_POSITION = 2, BUS_VIEW = 3, BUS_CONFIG = 4 }
 
 struct bus_message {
     enum bus_type type;
-    uint64_t previous_epoch; /* UPDATE */
-    uint64_t epoch;          /* UPDATE, POSITION */
-    uint32_t first;          /* UPDATE; >= 1 */
-    uint32_t count;          /* UPDATE: updates of 3 bytes, as in a TILE frame */
-    const uint8_t *updates;  /* into the input */
-    uint32_t seq;            /* POSITION */
-    uint64_t checksum;       /* POSITION */
-    uint64_t view;           /* VIEW */
-    uint32_t version;        /* CONFIG */
+    uint64_t previous_epoch; // UPDATE
+    uint64_t epoch;          // UPDATE, POSITION
+    uint32_t first;          // UPDATE; >= 1
+    uint32_t count;          // UPDATE: updates of 3 bytes, as in a TILE frame
+    const uint8_t *updates;  // into the input
+    uint32_t seq;            // POSITION
+    uint64_t checksum;       // POSITION
+    uint64_t view;           // VIEW
+    uint32_t version;        // CONFIG
 };
 
-/* 0 or ERR_MALFORMED. */
+// 0 or ERR_MALFORMED.
 MUST_CHECK int bus_decode(const uint8_t *msg, size_t len, struct bus_message *out);
 
-/* A user's record. Absent (len 0): all zero. 0 or ERR_MALFORMED. */
+// A user's record. Absent (len 0): all zero. 0 or ERR_MALFORMED.
 struct user_record {
     uint8_t color;
     uint16_t x, y;
@@ -38,5 +36,3 @@ struct user_record {
 #define USER_RECORD_LEN 24u
 #define USER_GROUPS 64u
 MUST_CHECK int user_record_decode(const uint8_t *bytes, size_t len, struct user_record *out);
-
-#endif

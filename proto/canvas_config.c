@@ -23,7 +23,7 @@ enum field {
     FIELD_COUNT
 };
 
-/* Every field of {cluster}:config. All but the palette are decimal numbers between min and max. */
+// Every field of {cluster}:config. All but the palette are decimal numbers between min and max.
 static const struct field_rule {
     const char *name;
     uint32_t min, max;

@@ -1,6 +1,5 @@
-/* The canvas' configuration as stored in {cluster}:config (REDIS.md), one struct for both programs. Pure. */
-#ifndef TESSERA_PROTO_CANVAS_CONFIG_H
-#define TESSERA_PROTO_CANVAS_CONFIG_H
+// The canvas' configuration as stored in {cluster}:config (REDIS.md), one struct for both programs. Pure.
+#pragma once
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -11,22 +10,20 @@
 #include "common/core/palette.h"
 
 struct canvas_config {
-    uint32_t version; /* 0: not known yet */
+    uint32_t version; // 0: not known yet
     struct geom geom;
-    uint32_t cooldown_ms;        /* 0 … 86,400,000 */
-    uint32_t guests_per_address; /* 0 (off) … 1024 */
+    uint32_t cooldown_ms;        // 0 … 86,400,000
+    uint32_t guests_per_address; // 0 (off) … 1024
     bool read_only;
     struct palette palette;
 };
 
-/* Fields as HGETALL of the key, or seed.lua, gives them: name, value, name, value …; unknown names are ignored.
- * 0, or ERR_MALFORMED with a message that names the field. */
+// Fields as HGETALL of the key, or seed.lua, gives them: name, value, name, value …; unknown names are ignored.
+// 0, or ERR_MALFORMED with a message that names the field.
 MUST_CHECK int canvas_config_parse(const char *const *fields, const size_t *lens, size_t count,
                                    struct canvas_config *out, char *errbuf, size_t errlen);
 
-/* Writes into errbuf how `flags` (what this process was started with) differs from `stored`, as
- * "width 2000 (stored 1000), …"; returns whether it does. For the warning at start. */
+// Writes into errbuf how `flags` (what this process was started with) differs from `stored`, as
+// "width 2000 (stored 1000), …"; returns whether it does. For the warning at start.
 bool canvas_config_differs(const struct canvas_config *stored, const struct canvas_config *flags, char *errbuf,
                            size_t errlen);
-
-#endif

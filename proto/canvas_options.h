@@ -1,7 +1,7 @@
 // The options that describe a canvas, of gateway and shard alike: whoever starts first seeds Redis with them, the
 // others compare.
 //
-//   #include "io/conf.h" first, then
+//   #include "common/io/conf.h" first, then
 //   struct options { ... struct canvas_options canvas; ... };
 //   static const struct conf_option rows[] = { ..., CANVAS_OPTION_ROWS(struct options, canvas), ... };
 //   conf_load(...); canvas_options_config(&options.canvas, &config, error, sizeof error);

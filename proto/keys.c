@@ -29,7 +29,7 @@ size_t key_address(char to[KEY_MAX], const struct addr *address)
     return (size_t)snprintf(to, KEY_MAX, "{a:%s}", text);
 }
 
-/* Skips `text`, which must come next. */
+// Skips `text`, which must come next.
 static bool skip(const char **at, const char *end, const char *text)
 {
     size_t len = strlen(text);
@@ -39,7 +39,7 @@ static bool skip(const char **at, const char *end, const char *text)
     return true;
 }
 
-/* A decimal number as we write it: no leading zeros, so that every tile has one name only. */
+// A decimal number as we write it: no leading zeros, so that every tile has one name only.
 static bool take_u16(const char **at, const char *end, uint16_t *out)
 {
     const char *start = *at;

@@ -1,7 +1,6 @@
-/* Names of keys and channels (REDIS.md). Each writes a zero-terminated name into `to` (KEY_MAX bytes) and returns its
- * length. */
-#ifndef TESSERA_PROTO_KEYS_H
-#define TESSERA_PROTO_KEYS_H
+// Names of keys and channels (REDIS.md). Each writes a zero-terminated name into `to` (KEY_MAX bytes) and returns its
+// length.
+#pragma once
 
 #include <stddef.h>
 #include <stdint.h>
@@ -22,7 +21,5 @@ enum key_tile { KEY_TILE_META, KEY_TILE_PX, KEY_TILE_LAST, KEY_TILE_LOG, KEY_TIL
 size_t key_tile(char to[KEY_MAX], struct tile tile, enum key_tile what);
 size_t key_user(char to[KEY_MAX], uint64_t user);
 size_t key_address(char to[KEY_MAX], const struct addr *address);
-/* The tile of a channel's name. 0 or ERR_MALFORMED (not a tile's channel). */
+// The tile of a channel's name. 0 or ERR_MALFORMED (not a tile's channel).
 MUST_CHECK int key_tile_of_channel(const char *channel, size_t len, struct tile *out);
-
-#endif

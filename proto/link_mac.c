@@ -1,4 +1,4 @@
-/* The two macs of the mutual challenge, in a file of their own: only they need OpenSSL. */
+// The two macs of the mutual challenge, in a file of their own: only they need OpenSSL.
 #include "proto/link_proto.h"
 
 #include "common/core/bytes.h"

@@ -7,7 +7,7 @@
 #include "common/core/bytes.h"
 #include "proto/msgpack_flat.h"
 
-/* ---- Decoding -------------------------------------------------------------------------------------------------- */
+// ---- Decoding ------------------------------------------------------------------------------------------------------
 
 static const uint8_t *exactly(const struct msgpack_flat_item *item, size_t len, bool *bad)
 {
@@ -23,7 +23,7 @@ static void take_records(struct link_message *out, const struct msgpack_flat_ite
     out->records = item->bytes;
 }
 
-/* What follows the type in each message. */
+// What follows the type in each message.
 static const char *form_of(uint64_t type)
 {
     switch (type) {
@@ -48,7 +48,7 @@ static const char *form_of(uint64_t type)
     }
 }
 
-/* The items have the kinds that the type's form asks for; lengths are still to be seen. */
+// The items have the kinds that the type's form asks for; lengths are still to be seen.
 static void fill(struct link_message *out, const struct msgpack_flat_item *items, bool *bad)
 {
     switch (out->type) {
@@ -141,7 +141,7 @@ uint32_t link_id_at(const uint8_t *records, uint32_t i)
     return bytes_get_u32(records + (size_t)i * LINK_ID_LEN);
 }
 
-/* ---- Encoding -------------------------------------------------------------------------------------------------- */
+// ---- Encoding ------------------------------------------------------------------------------------------------------
 
 void link_put_draw(uint8_t *to, const struct link_draw *draw)
 {

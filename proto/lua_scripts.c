@@ -1,5 +1,5 @@
-/* The assembler reads the files, so that what runs in Redis is what lies in proto/lua, byte for byte; the Makefile
- * rebuilds this object when one of them changes. Paths are relative to the top of the tree, where make compiles. */
+// The assembler reads the files, so that what runs in Redis is what lies in proto/lua, byte for byte; the Makefile
+// rebuilds this object when one of them changes. Paths are relative to the top of the tree, where make compiles.
 #include "proto/lua_scripts.h"
 
 #define EMBED(name)                                                                                                    \

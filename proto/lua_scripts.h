@@ -1,6 +1,5 @@
-/* The Lua of proto/lua, embedded. The order is that of redis_conn's script table. */
-#ifndef TESSERA_PROTO_LUA_SCRIPTS_H
-#define TESSERA_PROTO_LUA_SCRIPTS_H
+// The Lua of proto/lua, embedded. The order is that of redis_conn's script table.
+#pragma once
 
 enum lua_script {
     LUA_SEED,
@@ -15,7 +14,5 @@ enum lua_script {
     LUA_SCRIPT_COUNT,
 };
 
-/* Zero-terminated texts, static storage. */
+// Zero-terminated texts, static storage.
 extern const char *const lua_scripts[LUA_SCRIPT_COUNT];
-
-#endif

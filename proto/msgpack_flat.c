@@ -5,14 +5,14 @@
 #include <stdbool.h>
 #include <string.h>
 
-#define MSGPACK_EMBED_STACK_SIZE 2 /* of the template's stack: one array, and a place for what it refuses */
+#define MSGPACK_EMBED_STACK_SIZE 2 // of the template's stack: one array, and a place for what it refuses
 #include <msgpack/unpack_define.h>
 
-/* msgpack-c's own reader, made from its template with callbacks that take what we take and stop it at anything else. */
+// msgpack-c's own reader, made from its template with callbacks that take what we take and stop it at anything else.
 
 struct flat_user {
     struct msgpack_flat *out;
-    bool inside; /* the array has begun */
+    bool inside; // the array has begun
 };
 
 #define msgpack_unpack_struct(name) struct flat_unpack##name
@@ -40,7 +40,7 @@ static int flat_on_array(struct flat_user *user, size_t count, struct msgpack_fl
 static int flat_on_array_item(struct flat_user *user, struct msgpack_flat_item *array, struct msgpack_flat_item item)
 {
     (void)array;
-    user->out->items[user->out->count++] = item; /* fits: the array's count was checked */
+    user->out->items[user->out->count++] = item; // fits: the array's count was checked
     return 0;
 }
 
@@ -127,7 +127,7 @@ int msgpack_flat_parse(const uint8_t *msg, size_t len, struct msgpack_flat *out)
     context.user = (struct flat_user){.out = out};
     out->count = 0;
     flat_unpack_init(&context);
-    /* 1: a whole array was read. 0: the message ends inside it. */
+    // 1: a whole array was read. 0: the message ends inside it.
     if (len == 0 || flat_unpack_execute(&context, (const char *)msg, len, &used) != 1 || used != len)
         return ERR_MALFORMED;
     return 0;

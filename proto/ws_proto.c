@@ -3,9 +3,9 @@
 #include "common/core/bytes.h"
 #include "proto/limits.h"
 
-/* ---- Client to gateway ----------------------------------------------------------------------------------------- */
+// ---- Client to gateway ---------------------------------------------------------------------------------------------
 
-/* What remains is exactly `count` entries, and not more of them than may be watched. */
+// What remains is exactly `count` entries, and not more of them than may be watched.
 static bool takes_entries(struct bytes_reader *in, uint16_t count, const uint8_t **entries)
 {
     *entries = bytes_take(in, (size_t)count * WS_ENTRY_LEN);
@@ -48,7 +48,7 @@ int ws_decode_draw(const uint8_t *msg, size_t len, struct ws_draw *out)
     draw.x = bytes_u16(&in);
     draw.y = bytes_u16(&in);
     draw.nonce = bytes_u32(&in);
-    /* Nonce 0 stands for "never placed" in a user's record: a draw with it could look like a repetition of nothing. */
+    // Nonce 0 stands for "never placed" in a user's record: a draw with it could look like a repetition of nothing.
     if (type != WS_DRAW || draw.nonce == 0 || !bytes_done(&in))
         return ERR_MALFORMED;
     *out = draw;
@@ -107,7 +107,7 @@ size_t ws_encode_draw(uint8_t *to, const struct ws_draw *draw)
     return WS_DRAW_LEN;
 }
 
-/* ---- Gateway to client, encoding ------------------------------------------------------------------------------- */
+// ---- Gateway to client, encoding -----------------------------------------------------------------------------------
 
 size_t ws_encode_welcome(uint8_t *to, const struct ws_welcome *welcome)
 {
@@ -191,7 +191,7 @@ size_t ws_encode_config(uint8_t *to, const struct ws_config *config)
 
 size_t ws_encode_move(uint8_t *to, uint32_t delay_ms)
 {
-    bytes_set_u32(to, WS_MOVE); /* with the three reserved bytes */
+    bytes_set_u32(to, WS_MOVE); // with the three reserved bytes
     bytes_set_u32(to + 4, delay_ms);
     return WS_MOVE_LEN;
 }

@@ -1,10 +1,9 @@
-/* The browser protocol, tessera.v1 (PROTOCOL.md, part 1.2): messages to structs and back. Pure; allocates nothing.
- *
- * Encoders write the payload of one WebSocket message into memory of the caller and return its length in bytes;
- * they need as many bytes as the WS_*_LEN constant, or function, says, and have no other way to fail. Decoders
- * return 0, or ERR_MALFORMED for a wrong type, length or value; what they fill points into the input. */
-#ifndef TESSERA_PROTO_WS_PROTO_H
-#define TESSERA_PROTO_WS_PROTO_H
+// The browser protocol, tessera.v1 (PROTOCOL.md, part 1.2): messages to structs and back. Pure; allocates nothing.
+//
+// Encoders write the payload of one WebSocket message into memory of the caller and return its length in bytes;
+// they need as many bytes as the WS_*_LEN constant, or function, says, and have no other way to fail. Decoders
+// return 0, or ERR_MALFORMED for a wrong type, length or value; what they fill points into the input.
+#pragma once
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -46,8 +45,8 @@ enum ws_close {
     WS_CLOSE_NEW_PAGE = 4006,
 };
 
-#define WS_FLAG_READ_ONLY 0x01u      /* WELCOME, STATUS, CONFIG */
-#define WS_FLAG_PREVIOUS_EPOCH 0x01u /* TILE */
+#define WS_FLAG_READ_ONLY 0x01u      // WELCOME, STATUS, CONFIG
+#define WS_FLAG_PREVIOUS_EPOCH 0x01u // TILE
 
 #define WS_ENTRY_LEN 16u
 #define WS_HELLO_HEAD_LEN 12u
@@ -55,7 +54,7 @@ enum ws_close {
 #define WS_DRAW_LEN 10u
 #define WS_WELCOME_LEN 40u
 #define WS_VERDICT_LEN 24u
-#define WS_TILE_HEAD_LEN 20u /* + 8 with WS_FLAG_PREVIOUS_EPOCH */
+#define WS_TILE_HEAD_LEN 20u // + 8 with WS_FLAG_PREVIOUS_EPOCH
 #define WS_UPDATE_LEN 3u
 #define WS_SNAPSHOT_HEAD_LEN 28u
 #define WS_STATUS_LEN 8u
@@ -63,7 +62,7 @@ enum ws_close {
 #define WS_MOVE_LEN 8u
 #define WS_ERROR_LEN 2u
 
-/* A tile and the position that the client has of it. */
+// A tile and the position that the client has of it.
 struct ws_entry {
     struct tile tile;
     struct position pos;
@@ -72,10 +71,10 @@ struct ws_entry {
 struct ws_hello {
     uint64_t connection;
     uint16_t count;
-    const uint8_t *entries; /* into the message: ws_entry_at */
+    const uint8_t *entries; // into the message: ws_entry_at
 };
 
-/* WATCH and RESUME. */
+// WATCH and RESUME.
 struct ws_watch {
     uint16_t count;
     const uint8_t *entries;
@@ -95,26 +94,26 @@ struct ws_welcome {
 };
 
 struct ws_verdict {
-    uint8_t code; /* enum verdict_code, proto/verdict.h */
+    uint8_t code; // enum verdict_code, proto/verdict.h
     uint16_t x, y;
     uint32_t nonce, next_nonce, wait_ms, seq;
 };
 
-/* Head of a TILE frame; `count` updates of WS_UPDATE_LEN bytes follow. */
+// Head of a TILE frame; `count` updates of WS_UPDATE_LEN bytes follow.
 struct ws_tile {
     struct tile tile;
     uint16_t count;
     uint32_t first;
     uint64_t epoch, previous_epoch;
-    const uint8_t *updates; /* decoded: into the message */
+    const uint8_t *updates; // decoded: into the message
 };
 
 struct ws_snapshot {
-    uint8_t encoding; /* 0 raw, 1 zlib */
+    uint8_t encoding; // 0 raw, 1 zlib
     struct tile tile;
     struct position pos;
     uint64_t checksum;
-    const uint8_t *data; /* decoded: into the message */
+    const uint8_t *data; // decoded: into the message
     size_t len;
 };
 
@@ -130,12 +129,12 @@ struct ws_config {
 };
 
 MUST_CHECK int ws_decode_hello(const uint8_t *msg, size_t len, struct ws_hello *out);
-MUST_CHECK int ws_decode_watch(const uint8_t *msg, size_t len, struct ws_watch *out); /* WATCH or RESUME */
+MUST_CHECK int ws_decode_watch(const uint8_t *msg, size_t len, struct ws_watch *out); // WATCH or RESUME
 MUST_CHECK int ws_decode_draw(const uint8_t *msg, size_t len, struct ws_draw *out);
-/* Entry i (< count) of a decoded HELLO, WATCH or RESUME. */
+// Entry i (< count) of a decoded HELLO, WATCH or RESUME.
 struct ws_entry ws_entry_at(const uint8_t *entries, uint16_t i);
 
-/* For clients (load client, tests). */
+// For clients (load client, tests).
 MUST_CHECK int ws_decode_welcome(const uint8_t *msg, size_t len, struct ws_welcome *out);
 MUST_CHECK int ws_decode_verdict(const uint8_t *msg, size_t len, struct ws_verdict *out);
 MUST_CHECK int ws_decode_tile(const uint8_t *msg, size_t len, struct ws_tile *out);
@@ -145,20 +144,18 @@ MUST_CHECK int ws_decode_config(const uint8_t *msg, size_t len, struct ws_config
 MUST_CHECK int ws_decode_move(const uint8_t *msg, size_t len, uint32_t *delay_ms);
 MUST_CHECK int ws_decode_error(const uint8_t *msg, size_t len, uint8_t *code);
 
-/* Needs WS_HELLO_HEAD_LEN + count * WS_ENTRY_LEN bytes. */
+// Needs WS_HELLO_HEAD_LEN + count * WS_ENTRY_LEN bytes.
 size_t ws_encode_hello(uint8_t *to, uint64_t connection, const struct ws_entry *entries, uint16_t count);
-/* type is WS_WATCH or WS_RESUME. Needs WS_WATCH_HEAD_LEN + count * WS_ENTRY_LEN bytes. */
+// type is WS_WATCH or WS_RESUME. Needs WS_WATCH_HEAD_LEN + count * WS_ENTRY_LEN bytes.
 size_t ws_encode_watch(uint8_t *to, enum ws_type type, const struct ws_entry *entries, uint16_t count);
 size_t ws_encode_draw(uint8_t *to, const struct ws_draw *draw);
 size_t ws_encode_welcome(uint8_t *to, const struct ws_welcome *welcome);
 size_t ws_encode_verdict(uint8_t *to, const struct ws_verdict *verdict);
-/* Only the head (20 or 28 bytes); the caller appends the updates. */
+// Only the head (20 or 28 bytes); the caller appends the updates.
 size_t ws_encode_tile_head(uint8_t *to, const struct ws_tile *tile);
-/* Only the head; the caller appends the data. */
+// Only the head; the caller appends the data.
 size_t ws_encode_snapshot_head(uint8_t *to, const struct ws_snapshot *snapshot);
 size_t ws_encode_status(uint8_t *to, const struct ws_status *status);
 size_t ws_encode_config(uint8_t *to, const struct ws_config *config);
 size_t ws_encode_move(uint8_t *to, uint32_t delay_ms);
 size_t ws_encode_error(uint8_t *to, enum ws_error code);
-
-#endif

@@ -1,11 +1,11 @@
-/* Decoding of what a gateway sends. Reserved bytes and unknown flag bits of these messages are ignored, as are unknown
- * verdict and error codes: a later gateway may have more of them. */
+// Decoding of what a gateway sends. Reserved bytes and unknown flag bits of these messages are ignored, as are unknown
+// verdict and error codes: a later gateway may have more of them.
 #include "proto/ws_proto.h"
 
 #include "common/core/bytes.h"
 #include "proto/limits.h"
 
-#define ENCODING_LAST 1u /* zlib */
+#define ENCODING_LAST 1u // zlib
 
 static bool is(const uint8_t *msg, size_t len, enum ws_type type, size_t expected)
 {

@@ -174,13 +174,19 @@ static void land(struct place *place, struct place_tile *tile, struct monotime n
         tile_disown(place, tile, now);
 }
 
-// Its draws go back to where they came from.
+// Its draws go back to where they came from; or, when that has been tried for long enough, to the gateway.
 static void take_back(struct place *place, struct batch_tile *in, struct monotime now)
 {
+    struct place_tile *tile = in->tile;
+    bool late = monotime_reached(monotime_add_ms(in->draws.first->arrived, PLACE_TRY_MS), now);
     for (struct draw *draw = in->draws.first; draw != NULL; draw = draw->next)
         draw->decided = false;
-    draw_prepend(&in->tile->queue, &in->draws);
-    tile_disown(place, in->tile, now);
+    draw_prepend(&tile->queue, &in->draws);
+    tile_disown(place, tile, now);
+    if (!late)
+        return;
+    place_refuse_queue(place, tile);
+    tile_forget(place, tile);
 }
 
 static int check_result(const struct batch_tile *in, const struct batch_result *result)
@@ -250,7 +256,7 @@ static void tile_done(struct place *place, const struct batch *batch, struct bat
             note_placed(place, tile, &draw->asked, *old_color++);
     }
     if (old_color != result->colors)
-        tile->placed_at = now;
+        tile_touch(place, tile, now);
     remember_windows(place, batch, in, now);
     answer_all(place, &in->draws);
     land(place, tile, now);
@@ -282,8 +288,11 @@ int place_batch_done(struct place *place, struct monotime now, struct batch *bat
 
 void place_batch_unknown(struct place *place, struct monotime now, struct batch *batch)
 {
-    for (uint32_t i = 0; i < batch->tile_count; i++)
+    for (uint32_t i = 0; i < batch->tile_count; i++) {
+        for (struct draw *draw = batch->tiles[i].draws.first; draw != NULL; draw = draw->next)
+            draw->uncertain = true;
         take_back(place, &batch->tiles[i], now);
+    }
     place->stats.unknown++;
     batch_over(place, batch);
 }

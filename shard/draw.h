@@ -18,6 +18,7 @@ struct draw {
     uint32_t peer_generation;
     uint16_t peer;
     bool decided;   // its verdict is known without Redis, but waits for those before it
+    bool uncertain; // an earlier attempt may have placed it
     bool not_owner; // the answer is NOT_OWNER
 };
 

@@ -25,11 +25,14 @@ struct membership {
     struct monotime evict_from; // before, the others may not have had the time to beat
     uint32_t config_version;    // 0: not known
     uint32_t beats;
-    bool joined, leaving, left, warned, pressure;
+    bool joined, leaving, left, warned;
+    bool pressure; // Redis is nearly full
+    bool refused;  // and would not even write our lease
     struct membership_stats stats;
 };
 
 static void join(struct membership *membership);
+static void set_refused(struct membership *membership, bool refused);
 
 static void changed(struct membership *membership)
 {
@@ -96,6 +99,7 @@ static void read_config(struct membership *membership)
 static void on_joined(int err, uint64_t view, void *arg)
 {
     struct membership *membership = arg;
+    set_refused(membership, err == ERR_FULL);
     if (err != 0) {
         give_up(membership, err, "join");
         return;
@@ -124,6 +128,12 @@ static void drop(struct membership *membership)
     changed(membership);
 }
 
+static void set_refused(struct membership *membership, bool refused)
+{
+    membership->refused = refused;
+    place_set_pressure(membership->place, membership->pressure || refused);
+}
+
 static void on_pressure(int err, const struct pressure *pressure, void *arg)
 {
     struct membership *membership = arg;
@@ -134,16 +144,28 @@ static void on_pressure(int err, const struct pressure *pressure, void *arg)
         log_warn(high ? "redis is nearly full: draws are refused" : "redis has room again",
                  LOG_U64("used_bytes", pressure->used_bytes), LOG_U64("max_bytes", pressure->max_bytes));
     membership->pressure = high;
-    place_set_pressure(membership->place, high);
+    set_refused(membership, membership->refused);
+}
+
+static void evict_later(struct membership *membership)
+{
+    membership->evict_from = monotime_add_ms(loop_now(membership->loop), membership->lease_ms);
 }
 
 static void on_beat(int err, const struct store_beat *beat, void *arg)
 {
     struct membership *membership = arg;
+    if (err == ERR_FULL) {
+        // Nor can the others: as on a new connection, nobody is evicted for a lease.
+        evict_later(membership);
+        set_refused(membership, true);
+        return;
+    }
     if (err != 0) {
         give_up(membership, err, "beat");
         return;
     }
+    set_refused(membership, false);
     if (beat->config_version != membership->config_version && beat->config_version != 0)
         read_config(membership);
     place_view_hint(membership->place, beat->view);
@@ -172,7 +194,7 @@ static void on_beat_timer(void *arg)
 static void on_ready(void *arg)
 {
     struct membership *membership = arg;
-    membership->evict_from = monotime_add_ms(loop_now(membership->loop), membership->lease_ms);
+    evict_later(membership);
     int err = store_seed(membership->store, &membership->flags, on_seeded, membership);
     give_up(membership, err, "cannot ask");
 }

@@ -5,6 +5,7 @@
 #include "common/core/bytes.h"
 #include "common/core/mix.h"
 #include "shard/place_impl.h"
+#include "shard/rules.h"
 
 bool place_wins(const struct place *place, struct tile tile)
 {
@@ -54,6 +55,19 @@ void place_refuse_queue(struct place *place, struct place_tile *tile)
     }
     place->stats.not_owner += queue.count;
     draw_append(&place->answers, &queue);
+}
+
+void place_deny_tile(struct place *place, struct place_tile *tile, uint8_t code, uint32_t wait_ms)
+{
+    struct draw *draw;
+    struct link_verdict verdict;
+    if (tile->state == TILE_READY)
+        place->ready_draws -= tile->queue.count;
+    while ((draw = draw_pop(&tile->queue)) != NULL) {
+        rules_refuse(&draw->asked, code, wait_ms, &verdict);
+        place_answer(place, draw, &verdict);
+    }
+    tile_forget(place, tile);
 }
 
 // Draws wait for a view that is being read, or is about to be.
@@ -146,8 +160,17 @@ void place_taken_window(struct place *place, struct monotime now, struct tile wh
         return;
     key = (struct windows_key){bytes_get_u64(field), bytes_get_u64((const uint8_t *)field + 8)};
     struct windows_entry *entry = windows_get(&place->windows, &tile->windows, &key, now);
-    if (entry != NULL)
+    if (entry != NULL && entry->window.seq <= window.seq) // of two hashes: the later one counts
         entry->window = window;
+    else if (entry == NULL) // Without it a repetition would be placed again.
+        place_deny_tile(place, tile, VERDICT_OVERLOADED, RULES_OVERLOAD_WAIT_MAX_MS);
+}
+
+void place_take_refused(struct place *place, struct tile which)
+{
+    struct place_tile *tile = being_taken(place, which);
+    if (tile != NULL)
+        place_deny_tile(place, tile, VERDICT_READ_ONLY, RULES_READ_ONLY_WAIT_MS);
 }
 
 void place_take_failed(struct place *place, struct monotime now, struct tile which, uint64_t stored_view)

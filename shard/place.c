@@ -21,6 +21,8 @@ struct place *place_new(const struct place_options *options)
     windows_init(&place->windows, options->windows_max != 0 ? options->windows_max : WINDOWS_MAX);
     for (int i = 0; i < TILE_STATES; i++)
         TAILQ_INIT(&place->lists[i]);
+    TAILQ_INIT(&place->recent);
+    TAILQ_INIT(&place->due);
     return place;
 }
 
@@ -136,8 +138,11 @@ static enum place_result enqueue(struct place *place, struct monotime now, uint1
 enum place_result place_draw(struct place *place, struct monotime now, uint16_t peer, const struct link_draw *asked,
                              struct link_verdict *verdict)
 {
-    if (place->config.version == 0)
+    if (place->config.version == 0) {
+        // Which tile must refuse those that follow is not known: they may not follow.
+        place->peers[peer].broken = true;
         return not_owner(place, &place->peers[peer], (struct tile){0, 0});
+    }
     if (!rules_allow(&place->config, place->pressure, asked, verdict))
         return decided(place, verdict);
     return enqueue(place, now, peer, asked, verdict);
@@ -146,9 +151,11 @@ enum place_result place_draw(struct place *place, struct monotime now, uint16_t 
 void place_answer(struct place *place, struct draw *draw, const struct link_verdict *verdict)
 {
     draw->verdict = *verdict;
+    if (draw->uncertain && !verdict_is_certain(verdict->code))
+        rules_refuse(&draw->asked, VERDICT_UNAVAILABLE, RULES_UNKNOWN_WAIT_MS, &draw->verdict);
     draw->verdict.id = draw->asked.id;
     draw_push(&place->answers, draw);
-    place->stats.verdicts[verdict->code]++;
+    place->stats.verdicts[draw->verdict.code]++;
     place->second_answers++;
 }
 
@@ -228,13 +235,14 @@ static void refuse_held(struct place *place, struct monotime now, enum tile_stat
 
 static void make_beats_due(struct place *place, struct monotime now)
 {
-    for (struct place_tile *tile = place->tiles; tile != NULL; tile = tile->hh.next) {
-        bool owned = tile->state == TILE_OWNED || tile->state == TILE_READY || tile->state == TILE_FLYING;
-        if (!owned || tile->beat_due || monotime_reached(monotime_add_ms(tile->placed_at, PLACE_BEAT_AFTER_MS), now))
-            continue;
-        tile->beat_due = true;
-        place->beats_due++;
+    struct place_tile *tile;
+    while ((tile = TAILQ_FIRST(&place->recent)) != NULL &&
+           monotime_reached(monotime_add_ms(tile->placed_at, PLACE_BEAT_AFTER_MS), now)) {
+        TAILQ_REMOVE(&place->recent, tile, in_recent);
+        tile->recent = false;
     }
+    TAILQ_FOREACH(tile, &place->recent, in_recent)
+    tile_set_due(place, tile, true);
 }
 
 void place_tick(struct place *place, struct monotime now)
@@ -253,25 +261,15 @@ void place_tick(struct place *place, struct monotime now)
     }
 }
 
-static struct place_tile *due_in(struct place *place, enum tile_state state)
-{
-    struct place_tile *tile = TAILQ_FIRST(&place->lists[state]);
-    while (tile != NULL && !tile->beat_due)
-        tile = TAILQ_NEXT(tile, in_list);
-    return tile;
-}
-
 bool place_next_beat(struct place *place, struct place_beat *out)
 {
-    if (place->beats_due == 0 || !place->connected)
+    struct place_tile *tile = TAILQ_FIRST(&place->due);
+    // Of one in a batch nobody knows the position now.
+    while (tile != NULL && tile->state == TILE_FLYING)
+        tile = TAILQ_NEXT(tile, in_due);
+    if (tile == NULL || !place->connected)
         return false;
-    struct place_tile *tile = due_in(place, TILE_READY);
-    if (tile == NULL)
-        tile = due_in(place, TILE_OWNED);
-    if (tile == NULL)
-        return false;
-    tile->beat_due = false;
-    place->beats_due--;
+    tile_set_due(place, tile, false);
     place->stats.beats++;
     *out = (struct place_beat){tile->tile, tile->epoch, tile->pos.seq, tile->checksum};
     return true;

@@ -33,6 +33,7 @@
 #define PLACE_BATCHES_MAX 4u // scripts in flight
 #define PLACE_TAKES_MAX 32u  // takings in flight
 #define PLACE_HOLD_MS 500    // how long a draw waits for its tile to be owned
+#define PLACE_TRY_MS 3000    // how long it is tried again, as long as a gateway waits for it
 #define PLACE_BEAT_EVERY_MS 1000
 #define PLACE_BEAT_AFTER_MS 3000 // tiles placed on within this time have position beats
 
@@ -61,7 +62,8 @@ struct place *place_new(const struct place_options *options);
 void place_free(struct place *place);
 const struct place_stats *place_stats(struct place *place);
 
-// The configuration, at first and whenever it changed; copied. Before it is known every draw is answered NOT_OWNER.
+// The configuration, at first and whenever it changed; copied. Before it is known a draw is answered NOT_OWNER and its
+// link has to be closed.
 void place_set_config(struct place *place, const struct canvas_config *config);
 // Redis is nearly full: every draw is refused READ_ONLY.
 void place_set_pressure(struct place *place, bool pressure);
@@ -126,12 +128,14 @@ struct place_taken {
     const uint8_t *px;
     size_t px_len;
 };
-// The reply of take.lua; then, for each field of its windows in turn, place_taken_window.
+// The reply of take.lua; then, for each field of both its windows in turn, place_taken_window.
 void place_taken(struct place *place, struct monotime now, struct tile tile, const struct place_taken *taken);
 void place_taken_window(struct place *place, struct monotime now, struct tile tile, const void *field, size_t field_len,
                         const void *value, size_t value_len);
-// Refused for a newer view, or (stored_view 0) unknown or failed.
+// Refused for a newer view, or (stored_view 0) unknown.
 void place_take_failed(struct place *place, struct monotime now, struct tile tile, uint64_t stored_view);
+// Redis may not write, or the tile is damaged: its draws are READ_ONLY.
+void place_take_refused(struct place *place, struct tile tile);
 
 // ---- Batches
 // -------------------------------------------------------------------------------------------------------------

@@ -25,7 +25,7 @@ struct place_tile {
     struct tile tile;
     uint32_t key; // tile_key
     enum tile_state state;
-    bool beat_due;
+    bool beat_due;  // in `due`
     uint64_t epoch; // of our taking; this and the following while owned
     struct position pos;
     uint64_t checksum;
@@ -33,7 +33,8 @@ struct place_tile {
     struct monotime held_since;
     struct draw_list queue;
     struct windows_tile windows;
-    TAILQ_ENTRY(place_tile) in_list;
+    bool recent; // in `recent` of struct place
+    TAILQ_ENTRY(place_tile) in_list, in_recent, in_due;
     UT_hash_handle hh;
 };
 
@@ -85,12 +86,13 @@ struct place {
 
     struct batch batches[PLACE_BATCHES_MAX];
     uint32_t batches_in_flight;
-    uint32_t mark; // rounds of windows_entry.mark
+    uint64_t mark; // rounds of windows_entry.mark
     struct batch_builder *builder;
 
     struct monotime second_began, beats_at;
     uint32_t second_answers, rate;
-    uint32_t beats_due;
+    struct tile_list recent; // placed on within PLACE_BEAT_AFTER_MS, or a little longer ago; the latest last
+    struct tile_list due;    // to have a position beat
     struct place_stats stats;
 };
 
@@ -105,11 +107,16 @@ void tile_settle(struct place *place, struct place_tile *tile);
 void tile_disown(struct place *place, struct place_tile *tile, struct monotime now);
 void tile_forget(struct place *place, struct place_tile *tile);
 void tile_push(struct place *place, struct place_tile *tile, struct draw *draw);
+// It was placed on.
+void tile_touch(struct place *place, struct place_tile *tile, struct monotime now);
+void tile_set_due(struct place *place, struct place_tile *tile, bool due);
 
 // ownership.c
 bool place_wins(const struct place *place, struct tile tile);
 // Somebody else owns the tile, or may: all that waits there is answered NOT_OWNER.
 void place_refuse_queue(struct place *place, struct place_tile *tile);
+// The tile cannot be had: all that waits there is answered with this, and it is forgotten.
+void place_deny_tile(struct place *place, struct place_tile *tile, uint8_t code, uint32_t wait_ms);
 // Decides what can be decided of the HELD tiles.
 void place_decide(struct place *place);
 void place_want_view(struct place *place);

@@ -38,7 +38,6 @@ struct place_tile *tile_get(struct place *place, struct tile tile, struct monoti
     found->tile = tile;
     found->key = tile_key(tile);
     found->held_since = now;
-    found->placed_at = (struct monotime){INT64_MIN};
     HASH_ADD(hh, place->tiles, key, sizeof found->key, found);
     if (found->hh.tbl == NULL) {
         free(found);
@@ -59,11 +58,32 @@ void tile_settle(struct place *place, struct place_tile *tile)
     tile_set_state(place, tile, tile->queue.count > 0 ? TILE_READY : TILE_OWNED);
 }
 
+void tile_touch(struct place *place, struct place_tile *tile, struct monotime now)
+{
+    if (tile->recent)
+        TAILQ_REMOVE(&place->recent, tile, in_recent);
+    tile->recent = true;
+    tile->placed_at = now;
+    TAILQ_INSERT_TAIL(&place->recent, tile, in_recent);
+}
+
+void tile_set_due(struct place *place, struct place_tile *tile, bool due)
+{
+    if (due == tile->beat_due)
+        return;
+    tile->beat_due = due;
+    if (due)
+        TAILQ_INSERT_TAIL(&place->due, tile, in_due);
+    else
+        TAILQ_REMOVE(&place->due, tile, in_due);
+}
+
 static void forget_what_was_taken(struct place *place, struct place_tile *tile)
 {
-    if (tile->beat_due)
-        place->beats_due--;
-    tile->beat_due = false;
+    tile_set_due(place, tile, false);
+    if (tile->recent)
+        TAILQ_REMOVE(&place->recent, tile, in_recent);
+    tile->recent = false;
     windows_clear(&place->windows, &tile->windows);
 }
 

@@ -8,6 +8,7 @@
 #include "proto/link_proto.h"
 
 #define RULES_READ_ONLY_WAIT_MS 1000u
+#define RULES_UNKNOWN_WAIT_MS 1000u
 #define RULES_OVERLOAD_WAIT_MIN_MS 100u
 #define RULES_OVERLOAD_WAIT_MAX_MS 5000u
 

@@ -39,6 +39,7 @@ int store_open(struct store **out, struct loop *loop, const struct store_options
     store->address = options->address;
     store->handlers = *handlers;
     store->arg = arg;
+    store->said = monotime_add_ms(loop_now(loop), -1000);
     snprintf(store->incarnation, sizeof store->incarnation, "%016" PRIx64, options->incarnation);
     const struct redis_conn_config config = {
         .address = options->redis,
@@ -102,17 +103,32 @@ struct store_call *store_call_new(struct store *store, void (*fail)(struct store
     return call;
 }
 
+static bool begins(const redisReply *reply, const char *word)
+{
+    return strncmp(reply->str, word, strlen(word)) == 0;
+}
+
+int store_refusal(struct store *store, const redisReply *reply)
+{
+    struct monotime now = loop_now(store->loop);
+    if (monotime_reached(monotime_add_ms(store->said, 1000), now)) {
+        store->said = now;
+        log_error("redis refused", LOG_BYTES("reply", reply->str, (size_t)reply->len));
+    }
+    // These come before the first write of a script.
+    bool may_not_write = begins(reply, "OOM ") || begins(reply, "MISCONF ") || begins(reply, "NOREPLICAS ");
+    return may_not_write ? ERR_FULL : ERR_UNSUPPORTED;
+}
+
 void store_answered(void *arg, const redisReply *reply)
 {
     struct store_call *call = arg;
-    if (reply == NULL) {
+    if (reply == NULL)
         call->fail(call, ERR_CLOSED);
-    } else if (reply->type == REDIS_REPLY_ERROR && call->batch == NULL) {
-        log_error("redis refused", LOG_BYTES("reply", reply->str, reply->len));
-        call->fail(call, ERR_UNSUPPORTED);
-    } else {
+    else if (reply->type == REDIS_REPLY_ERROR)
+        call->fail(call, store_refusal(call->store, reply));
+    else
         call->read(call, reply);
-    }
     free(call);
 }
 

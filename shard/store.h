@@ -39,8 +39,8 @@ bool store_is_ready(const struct store *store);
 // Breaks the connection, for when an answer makes no sense. `why` is static text.
 void store_reset(struct store *store, const char *why);
 
-// Errors besides ERR_CLOSED, in all of them: ERR_MALFORMED, an answer that cannot be (logged); ERR_UNSUPPORTED, an
-// error of Redis (logged).
+// Errors besides ERR_CLOSED, in all of them: ERR_MALFORMED, an answer that cannot be (logged); ERR_FULL, Redis may not
+// write now, for want of memory or disk (logged); ERR_UNSUPPORTED, another error of Redis (logged).
 typedef void store_config_cb(int err, const struct canvas_config *config, void *arg);
 MUST_CHECK int store_seed(struct store *store, const struct canvas_config *flags, store_config_cb *cb, void *arg);
 MUST_CHECK int store_config(struct store *store, store_config_cb *cb, void *arg);
@@ -64,7 +64,8 @@ MUST_CHECK int store_view(struct store *store, store_view_cb *cb, void *arg);
 typedef void store_pressure_cb(int err, const struct pressure *pressure, void *arg);
 MUST_CHECK int store_pressure(struct store *store, store_pressure_cb *cb, void *arg);
 
-// The answers of these go into the place, with the time of the turn; then `done` is called.
+// The answers of these go into the place, with the time of the turn; then `done` is called. What Redis refuses and the
+// place can live with is no error there: a tile that cannot be taken, ERR_FULL.
 typedef void store_done_cb(int err, void *arg);
 MUST_CHECK int store_take(struct store *store, struct place *place, const struct place_take *take, store_done_cb *done,
                           void *arg);

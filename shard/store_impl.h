@@ -12,6 +12,7 @@ struct store {
     struct store_handlers handlers;
     void *arg;
     struct hist place_latency_us;
+    struct monotime said; // when a refusal of Redis was logged last
     // Arguments of a batch, as redis_conn wants them.
     struct redis_arg args[BATCH_KEYS_MAX + BATCH_ARGS_MAX];
 };
@@ -43,6 +44,8 @@ struct store_call {
 
 MUST_CHECK struct store_call *store_call_new(struct store *store, void (*fail)(struct store_call *call, int err),
                                              store_read_reply *read, size_t beats, void *arg);
+// An error of Redis, logged once a second: ERR_FULL, it may not write now and has not begun to; else ERR_UNSUPPORTED.
+MUST_CHECK int store_refusal(struct store *store, const redisReply *reply);
 // redis_conn_reply_cb of all calls.
 void store_answered(void *arg, const redisReply *reply);
 // For after redis_conn_*: frees the call when nothing was sent.

@@ -18,8 +18,12 @@
 
 static void take_failed(struct store_call *call, int err)
 {
-    place_take_failed(call->place, loop_now(call->store->loop), call->tile, 0);
-    call->cb.done(err, call->arg);
+    bool refused = err == ERR_FULL || err == ERR_UNSUPPORTED;
+    if (refused)
+        place_take_refused(call->place, call->tile);
+    else
+        place_take_failed(call->place, loop_now(call->store->loop), call->tile, 0);
+    call->cb.done(refused ? 0 : err, call->arg);
 }
 
 static void read_windows(struct store_call *call, const redisReply *reply)
@@ -58,7 +62,8 @@ static void read_taken(struct store_call *call, const redisReply *reply)
 
 int store_take(struct store *store, struct place *place, const struct place_take *take, store_done_cb *done, void *arg)
 {
-    static const enum key_tile whats[] = {KEY_TILE_META, KEY_TILE_PX, KEY_TILE_DUP0, KEY_TILE_DUP1};
+    static const enum key_tile whats[] = {KEY_TILE_META, KEY_TILE_PX,   KEY_TILE_DUP0,
+                                          KEY_TILE_DUP1, KEY_TILE_LAST, KEY_TILE_LOG};
     enum { KEYS = sizeof whats / sizeof whats[0] };
     char names[KEYS][KEY_MAX], view[NUMBER_SIZE];
     struct redis_arg keys[KEYS];
@@ -86,7 +91,8 @@ int store_take(struct store *store, struct place *place, const struct place_take
 
 static void beats_failed(struct store_call *call, int err)
 {
-    call->cb.done(err, call->arg);
+    // There is another in a second.
+    call->cb.done(err == ERR_FULL ? 0 : err, call->arg);
 }
 
 static void read_beats(struct store_call *call, const redisReply *reply)
@@ -132,34 +138,17 @@ int store_beats(struct store *store, struct place *place, const struct place_bea
 
 static void place_failed(struct store_call *call, int err)
 {
-    place_batch_unknown(call->place, loop_now(call->store->loop), call->batch);
-    call->cb.done(err, call->arg);
-}
-
-// An error that comes before the first write of a script, because Redis may not write now.
-static bool may_not_write(const redisReply *reply)
-{
-    return strncmp(reply->str, "OOM ", 4) == 0 || strncmp(reply->str, "MISCONF ", 8) == 0;
-}
-
-static void place_refused(struct store_call *call, const redisReply *reply)
-{
-    log_error("redis refused a batch", LOG_BYTES("reply", reply->str, (size_t)reply->len));
-    if (!may_not_write(reply)) {
-        place_failed(call, ERR_UNSUPPORTED);
-        return;
-    }
-    place_batch_refused(call->place, loop_now(call->store->loop), call->batch);
-    call->cb.done(0, call->arg);
+    struct monotime now = loop_now(call->store->loop);
+    if (err == ERR_FULL)
+        place_batch_refused(call->place, now, call->batch);
+    else
+        place_batch_unknown(call->place, now, call->batch);
+    call->cb.done(err == ERR_FULL ? 0 : err, call->arg);
 }
 
 static void read_placed(struct store_call *call, const redisReply *reply)
 {
     struct batch_result results[LIMIT_BATCH_DRAWS];
-    if (reply->type == REDIS_REPLY_ERROR) {
-        place_refused(call, reply);
-        return;
-    }
     size_t count = reply->type == REDIS_REPLY_ARRAY ? reply->elements / TILE_RESULTS : 0;
     if (count > LIMIT_BATCH_DRAWS)
         count = 0;

@@ -27,7 +27,7 @@ struct windows_entry {
     struct window window;
     struct windows_tile *tile;
     struct monotime used;
-    uint32_t mark; // for whoever looks it up more than once: which round, and which number there
+    uint64_t mark; // for whoever looks it up more than once: which round, and which number there
     uint32_t number;
     TAILQ_ENTRY(windows_entry) by_use;
     UT_hash_handle hh;

@@ -1,4 +1,4 @@
-#include "core/addr.h"
+#include "common/core/addr.h"
 
 #include <arpa/inet.h>
 #include <netinet/in.h>

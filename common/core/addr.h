@@ -2,7 +2,7 @@
 // the listener was IPv4 or IPv6.
 #pragma once
 
-#include "core/err.h"
+#include "common/core/err.h"
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -1,4 +1,4 @@
-#include "core/bucket.h"
+#include "common/core/bucket.h"
 
 // Levels are in millionths of a token: so one microsecond brings exactly rate_per_s of them, without rounding.
 #define UNIT 1000000u
@@ -18,6 +18,8 @@ static void fill(struct bucket *bucket, struct monotime now)
 {
     int64_t us = monotime_diff_us(now, bucket->filled);
     bucket->filled = now;
+    if (bucket->level > capacity(bucket))
+        bucket->level = capacity(bucket); // the burst was lowered
     if (us <= 0)
         return;
     uint64_t room = capacity(bucket) - bucket->level;

@@ -3,13 +3,13 @@
 // Time that jumps back adds nothing and loses nothing; time that jumps ahead fills the bucket at most once.
 #pragma once
 
-#include "core/monotime.h"
+#include "common/core/monotime.h"
 
 #include <stdbool.h>
 #include <stdint.h>
 
 struct bucket {
-    uint32_t rate_per_s; // 0 = no limit
+    uint32_t rate_per_s; // 0 = no limit; may be changed, as may the burst
     uint32_t burst;      // most tokens at once; 0 counts as 1
     uint64_t level;      // millionths of a token
     struct monotime filled;

@@ -1,4 +1,4 @@
-#include "core/bytes.h"
+#include "common/core/bytes.h"
 
 #include <string.h>
 

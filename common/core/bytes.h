@@ -5,7 +5,7 @@
 // caller asks once at the end. Nothing is allocated and nothing is owned.
 #pragma once
 
-#include "core/err.h"
+#include "common/core/err.h"
 
 #include <stdbool.h>
 #include <stddef.h>

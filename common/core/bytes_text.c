@@ -1,6 +1,6 @@
 // The text encodings of bytes.h.
 
-#include "core/bytes.h"
+#include "common/core/bytes.h"
 
 #include <limits.h>
 

@@ -1,4 +1,4 @@
-#include "core/err.h"
+#include "common/core/err.h"
 
 const char *err_text(int err)
 {

@@ -1,4 +1,4 @@
-#include "core/geom.h"
+#include "common/core/geom.h"
 
 bool geom_valid(const struct geom *geom)
 {

@@ -1,4 +1,4 @@
-#include "core/hist.h"
+#include "common/core/hist.h"
 
 #define SUB (1u << HIST_SUB_BITS)
 

@@ -1,7 +1,7 @@
 // HMAC-SHA256. The algorithm is fetched from OpenSSL once per process, as a fetch costs more than the computation.
 #pragma once
 
-#include "core/err.h"
+#include "common/core/err.h"
 
 #include <stddef.h>
 #include <stdint.h>

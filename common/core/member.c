@@ -1,6 +1,6 @@
-#include "core/member.h"
+#include "common/core/member.h"
 
-#include "core/mix.h"
+#include "common/core/mix.h"
 
 #include <string.h>
 

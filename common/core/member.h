@@ -10,8 +10,8 @@
 // move.
 #pragma once
 
-#include "core/err.h"
-#include "core/geom.h"
+#include "common/core/err.h"
+#include "common/core/geom.h"
 
 #include <stdbool.h>
 #include <stddef.h>

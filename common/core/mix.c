@@ -1,4 +1,4 @@
-#include "core/mix.h"
+#include "common/core/mix.h"
 
 uint64_t mix_final(uint64_t x)
 {

@@ -1,4 +1,4 @@
-#include "core/monotime.h"
+#include "common/core/monotime.h"
 
 static int64_t add_saturated(int64_t a, int64_t b)
 {

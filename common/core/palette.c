@@ -1,4 +1,4 @@
-#include "core/palette.h"
+#include "common/core/palette.h"
 
 #include <stdio.h>
 #include <string.h>

@@ -3,7 +3,7 @@
 // Text form, one line: `white=#FFFFFF,burgundy=#6D001A,...` in the order of the indices.
 #pragma once
 
-#include "core/err.h"
+#include "common/core/err.h"
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -1,4 +1,4 @@
-#include "core/pressure.h"
+#include "common/core/pressure.h"
 
 #include <string.h>
 

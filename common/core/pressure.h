@@ -1,7 +1,7 @@
 // How full Redis is, from its INFO memory. Pure.
 #pragma once
 
-#include "core/err.h"
+#include "common/core/err.h"
 
 #include <stdbool.h>
 #include <stddef.h>

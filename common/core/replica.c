@@ -1,7 +1,7 @@
-#include "core/replica.h"
+#include "common/core/replica.h"
 
-#include "core/bytes.h"
-#include "core/mix.h"
+#include "common/core/bytes.h"
+#include "common/core/mix.h"
 
 #include <stdlib.h>
 #include <string.h>

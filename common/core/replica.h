@@ -11,8 +11,8 @@
 //                                                   else start over from a snapshot
 #pragma once
 
-#include "core/err.h"
-#include "core/position.h"
+#include "common/core/err.h"
+#include "common/core/position.h"
 
 #include <stddef.h>
 #include <stdint.h>

@@ -1,7 +1,7 @@
-#include "core/token.h"
+#include "common/core/token.h"
 
-#include "core/bytes.h"
-#include "core/hmac.h"
+#include "common/core/bytes.h"
+#include "common/core/hmac.h"
 
 #include <openssl/crypto.h>
 #include <stdio.h>

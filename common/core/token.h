@@ -8,7 +8,7 @@
 // # are skipped. To change a key, put the new one in front, and drop the old one when its tokens have expired.
 #pragma once
 
-#include "core/err.h"
+#include "common/core/err.h"
 
 #include <stddef.h>
 #include <stdint.h>

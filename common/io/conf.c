@@ -1,7 +1,7 @@
-#include "io/conf.h"
+#include "common/io/conf.h"
 
-#include "io/conf_impl.h"
-#include "io/conf_value.h"
+#include "common/io/conf_impl.h"
+#include "common/io/conf_value.h"
 
 #include <errno.h>
 #include <stdarg.h>

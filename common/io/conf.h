@@ -13,8 +13,8 @@
 // Durations: 0, 250ms, 5s, 3m, 2h. Sizes: 0, 512, 64KiB, 64MiB, 2GiB. Addresses: host:port, [v6]:port, :port.
 #pragma once
 
-#include "core/addr.h"
-#include "core/err.h"
+#include "common/core/addr.h"
+#include "common/core/err.h"
 
 #include <stdbool.h>
 #include <stddef.h>

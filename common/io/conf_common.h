@@ -5,8 +5,8 @@
 //   ... }, ... };
 #pragma once
 
-#include "io/conf.h"
-#include "io/log.h"
+#include "common/io/conf.h"
+#include "common/io/log.h"
 
 struct conf_common {
     const char *redis;          // host:port

@@ -1,7 +1,7 @@
 // The command line of conf.h.
 
-#include "io/conf_impl.h"
-#include "io/conf_value.h"
+#include "common/io/conf_impl.h"
+#include "common/io/conf_value.h"
 
 #include <string.h>
 

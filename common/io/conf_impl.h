@@ -2,7 +2,7 @@
 // includes it.
 #pragma once
 
-#include "io/conf.h"
+#include "common/io/conf.h"
 
 // What conf_parse hands around.
 struct conf_reading {

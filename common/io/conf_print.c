@@ -1,6 +1,6 @@
 // What conf.h shows: help, values, and errors of main.
 
-#include "io/conf_impl.h"
+#include "common/io/conf_impl.h"
 
 #include <stdlib.h>
 #include <unistd.h>

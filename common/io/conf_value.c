@@ -1,6 +1,6 @@
-#include "io/conf_value.h"
+#include "common/io/conf_value.h"
 
-#include "io/sock.h"
+#include "common/io/sock.h"
 
 #include <inttypes.h>
 #include <string.h>

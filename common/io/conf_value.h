@@ -1,7 +1,7 @@
 // Single values of options: from text into the field that their row names. Inside of conf.
 #pragma once
 
-#include "io/conf.h"
+#include "common/io/conf.h"
 
 // Parses `text` into target's field. On ERR_MALFORMED or ERR_RANGE `why` receives what is allowed; nothing was set.
 // CONF_STRING and its kin point to `text` itself.

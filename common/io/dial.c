@@ -1,4 +1,4 @@
-#include "io/dial.h"
+#include "common/io/dial.h"
 
 #include <errno.h>
 #include <event2/dns.h>

@@ -2,9 +2,9 @@
 // deadline. Embedded in its owner; used by msg_sock and redis_conn.
 #pragma once
 
-#include "core/err.h"
-#include "io/loop.h"
-#include "io/sock.h"
+#include "common/core/err.h"
+#include "common/io/loop.h"
+#include "common/io/sock.h"
 
 #include <stdint.h>
 

@@ -1,6 +1,6 @@
-#include "io/log.h"
+#include "common/io/log.h"
 
-#include "core/err.h"
+#include "common/core/err.h"
 
 #include <stdio.h>
 #include <string.h>

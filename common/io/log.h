@@ -8,7 +8,7 @@
 // LOG_SITE_PER_S lines a second; then it is silent, and its next line carries `suppressed=<count>`. Reads the clock.
 #pragma once
 
-#include "core/addr.h"
+#include "common/core/addr.h"
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -1,4 +1,4 @@
-#include "io/loop.h"
+#include "common/io/loop.h"
 
 #include <event2/dns.h>
 #include <signal.h>
@@ -25,8 +25,10 @@ struct loop {
     int64_t wall_ms;
 
     struct event deferred_event;
-    struct loop_deferred deferred; // head of a ring
+    struct loop_deferred deferred, last; // heads of rings: for the end of the turn
+    struct loop_deferred due, due_last;  // those whose turn ends now
     bool deferred_running;
+    uint32_t deferred_turn;
 
     struct signal_watch signals[LOOP_SIGNALS_MAX];
     unsigned signal_count;
@@ -39,6 +41,16 @@ struct loop {
 // ---- Life ----------------------------------------------------------------------------------------------------------
 
 static void run_deferred(struct loop *loop);
+
+static void ring_init(struct loop_deferred *head)
+{
+    head->next = head->prev = head;
+}
+
+static bool has_deferred(const struct loop *loop)
+{
+    return loop->deferred.next != &loop->deferred || loop->last.next != &loop->last;
+}
 
 static void on_deferred(evutil_socket_t fd, short what, void *arg)
 {
@@ -70,7 +82,10 @@ struct loop *loop_new(void)
         goto fail;
     if (event_assign(&loop->deferred_event, loop->base, -1, 0, on_deferred, loop) != 0)
         goto fail;
-    loop->deferred.next = loop->deferred.prev = &loop->deferred;
+    ring_init(&loop->deferred);
+    ring_init(&loop->last);
+    ring_init(&loop->due);
+    ring_init(&loop->due_last);
     // A peer that went away is told by the write, not by a signal that ends the process.
     signal(SIGPIPE, SIG_IGN);
     return loop;
@@ -85,7 +100,7 @@ fail:
 // Also what deferred calls defer, but not for ever.
 static void drain_deferred(struct loop *loop)
 {
-    for (unsigned round = 0; round < 64 && loop->deferred.next != &loop->deferred; round++)
+    for (unsigned round = 0; round < 64 && has_deferred(loop); round++)
         run_deferred(loop);
 }
 
@@ -271,13 +286,18 @@ void loop_deferred_cancel(struct loop_deferred *deferred)
     deferred->next = deferred->prev = NULL;
 }
 
-void loop_defer(struct loop *loop, struct loop_deferred *deferred)
+static void defer(struct loop *loop, struct loop_deferred *deferred, struct loop_deferred *now,
+                  struct loop_deferred *later)
 {
     static const struct timeval next_turn = {0, 0};
     if (deferred->next != NULL)
         return;
-    bool first = loop->deferred.next == &loop->deferred;
-    ring_append(&loop->deferred, deferred);
+    if (loop->deferred_running && deferred->turn != loop->deferred_turn) {
+        ring_append(now, deferred);
+        return;
+    }
+    bool first = !has_deferred(loop);
+    ring_append(later, deferred);
     if (!first)
         return;
     if (!loop->deferred_running)
@@ -286,20 +306,39 @@ void loop_defer(struct loop *loop, struct loop_deferred *deferred)
         abort();
 }
 
+void loop_defer(struct loop *loop, struct loop_deferred *deferred)
+{
+    defer(loop, deferred, &loop->due, &loop->deferred);
+}
+
+void loop_defer_last(struct loop *loop, struct loop_deferred *deferred)
+{
+    defer(loop, deferred, &loop->due_last, &loop->last);
+}
+
+static void ring_move(struct loop_deferred *from, struct loop_deferred *to)
+{
+    while (from->next != from) {
+        struct loop_deferred *item = from->next;
+        loop_deferred_cancel(item);
+        ring_append(to, item);
+    }
+}
+
+// Also what these calls defer. They may cancel one another.
 static void run_deferred(struct loop *loop)
 {
-    // What is due now moves to a ring of its own, so that what these calls defer waits for the next turn, while they
-    // may still cancel one another.
-    struct loop_deferred due = {.next = &due, .prev = &due};
-    while (loop->deferred.next != &loop->deferred) {
-        struct loop_deferred *item = loop->deferred.next;
-        loop_deferred_cancel(item);
-        ring_append(&due, item);
-    }
+    ring_move(&loop->deferred, &loop->due);
+    ring_move(&loop->last, &loop->due_last);
+    loop->deferred_turn++;
     loop->deferred_running = true;
-    while (due.next != &due) {
-        struct loop_deferred *item = due.next;
+    for (;;) {
+        bool others = loop->due.next != &loop->due;
+        struct loop_deferred *item = others ? loop->due.next : loop->due_last.next;
+        if (item == &loop->due_last)
+            break;
         loop_deferred_cancel(item);
+        item->turn = loop->deferred_turn;
         item->run(item->arg);
     }
     loop->deferred_running = false;

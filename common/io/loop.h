@@ -11,9 +11,9 @@
 //   loop_free(loop);
 #pragma once
 
-#include "core/err.h"
-#include "core/hist.h"
-#include "core/monotime.h"
+#include "common/core/err.h"
+#include "common/core/hist.h"
+#include "common/core/monotime.h"
 
 #include <event2/event.h>
 #include <event2/event_struct.h>
@@ -92,14 +92,19 @@ struct loop_deferred {
     struct loop_deferred *prev;
     loop_deferred_cb *run;
     void *arg;
+    uint32_t turn; // in which it ran last
 };
 
 void loop_deferred_init(struct loop_deferred *deferred, loop_deferred_cb *run, void *arg);
 
 // Calls run(arg) once, after the callbacks that are ready now and in the order of the calls. Queueing again before it
-// ran changes nothing. What is deferred from within a deferred call runs in the next turn. `run` may free its owner:
-// this is how an object dies, never inside its own callback.
+// ran changes nothing. What is deferred from within a deferred call still runs at the end of this turn, so that what
+// one of them has to send leaves with it; but nothing runs twice in a turn: then it waits for the next. `run` may free
+// its owner: this is how an object dies, never inside its own callback.
 void loop_defer(struct loop *loop, struct loop_deferred *deferred);
+
+// The same, after all that loop_defer has put off: for a slice of long work, behind which nothing else should wait.
+void loop_defer_last(struct loop *loop, struct loop_deferred *deferred);
 
 // Takes it back; harmless when it is not queued.
 void loop_deferred_cancel(struct loop_deferred *deferred);

@@ -1,4 +1,4 @@
-#include "io/metrics.h"
+#include "common/io/metrics.h"
 
 #include <event2/buffer.h>
 #include <stdbool.h>

@@ -12,8 +12,8 @@
 // Names end in their base unit (_seconds, _bytes) and counters in _total. Rows of one name follow each other.
 #pragma once
 
-#include "core/err.h"
-#include "core/hist.h"
+#include "common/core/err.h"
+#include "common/core/hist.h"
 
 #include <stddef.h>
 #include <stdint.h>

@@ -1,6 +1,6 @@
-#include "io/metrics_http.h"
+#include "common/io/metrics_http.h"
 
-#include "io/sock.h"
+#include "common/io/sock.h"
 
 #include <event2/buffer.h>
 #include <event2/http.h>

@@ -2,8 +2,8 @@
 // loopback or on a private network; the public port never serves any of this.
 #pragma once
 
-#include "io/loop.h"
-#include "io/metrics.h"
+#include "common/io/loop.h"
+#include "common/io/metrics.h"
 
 #include <stdbool.h>
 #include <stddef.h>

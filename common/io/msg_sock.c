@@ -1,7 +1,7 @@
-#include "io/msg_sock.h"
+#include "common/io/msg_sock.h"
 
-#include "io/dial.h"
-#include "io/stream.h"
+#include "common/io/dial.h"
+#include "common/io/stream.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -9,8 +9,8 @@
 // peer that sends without end gets a budget per turn, so that others have theirs.
 #pragma once
 
-#include "core/err.h"
-#include "io/loop.h"
+#include "common/core/err.h"
+#include "common/io/loop.h"
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -1,4 +1,4 @@
-#include "io/rand.h"
+#include "common/io/rand.h"
 
 #include <errno.h>
 #include <stdlib.h>

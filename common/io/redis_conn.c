@@ -1,8 +1,8 @@
-#include "io/redis_conn.h"
+#include "common/io/redis_conn.h"
 
-#include "io/log.h"
-#include "io/rand.h"
-#include "io/redis_conn_impl.h"
+#include "common/io/log.h"
+#include "common/io/rand.h"
+#include "common/io/redis_conn_impl.h"
 
 #include <stdio.h>
 #include <stdlib.h>

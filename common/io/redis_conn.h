@@ -17,11 +17,11 @@
 // A connection with subscriptions is a mode of its own: see "Publish and subscribe".
 #pragma once
 
-#include "core/err.h"
-#include "core/hist.h"
-#include "io/loop.h"
-#include "io/redis_format.h"
-#include "io/redis_queue.h"
+#include "common/core/err.h"
+#include "common/core/hist.h"
+#include "common/io/loop.h"
+#include "common/io/redis_format.h"
+#include "common/io/redis_queue.h"
 
 #include <hiredis/hiredis.h>
 #include <stdbool.h>

@@ -2,9 +2,9 @@
 // (replies). Nobody else includes it.
 #pragma once
 
-#include "io/dial.h"
-#include "io/redis_conn.h"
-#include "io/stream.h"
+#include "common/io/dial.h"
+#include "common/io/redis_conn.h"
+#include "common/io/stream.h"
 
 #include <stdint.h>
 

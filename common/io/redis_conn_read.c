@@ -1,6 +1,6 @@
 // Replies of redis_conn.h.
 
-#include "io/redis_conn_impl.h"
+#include "common/io/redis_conn_impl.h"
 
 #include <string.h>
 

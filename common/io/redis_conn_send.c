@@ -1,6 +1,6 @@
 // Commands of redis_conn.h.
 
-#include "io/redis_conn_impl.h"
+#include "common/io/redis_conn_impl.h"
 
 #include <stdio.h>
 #include <string.h>

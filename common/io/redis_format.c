@@ -1,4 +1,4 @@
-#include "io/redis_format.h"
+#include "common/io/redis_format.h"
 
 #include <event2/buffer.h>
 #include <stdint.h>

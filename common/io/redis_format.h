@@ -2,7 +2,7 @@
 // builds the request in memory of its own first, which for a batch with its blobs is the second copy of everything.)
 #pragma once
 
-#include "core/err.h"
+#include "common/core/err.h"
 
 #include <stddef.h>
 

@@ -1,4 +1,4 @@
-#include "io/redis_queue.h"
+#include "common/io/redis_queue.h"
 
 #include <stdlib.h>
 #include <string.h>

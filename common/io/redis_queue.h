@@ -1,8 +1,8 @@
 // Commands in flight, oldest first: a ring that grows as needed, up to its owner's bound.
 #pragma once
 
-#include "core/err.h"
-#include "core/monotime.h"
+#include "common/core/err.h"
+#include "common/core/monotime.h"
 
 #include <hiredis/hiredis.h>
 #include <stdbool.h>

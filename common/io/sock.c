@@ -1,4 +1,4 @@
-#include "io/sock.h"
+#include "common/io/sock.h"
 
 #include <arpa/inet.h>
 #include <errno.h>

@@ -3,8 +3,8 @@
 // All descriptors are non-blocking and close-on-exec.
 #pragma once
 
-#include "core/addr.h"
-#include "core/err.h"
+#include "common/core/addr.h"
+#include "common/core/err.h"
 
 #include <openssl/types.h>
 #include <stdbool.h>
@@ -64,8 +64,9 @@ struct sock {
 MUST_CHECK int sock_init(struct sock *sock, int fd, SSL_CTX *ssl_ctx);
 
 // Read and written bytes are returned as a count above 0; else ERR_AGAIN, ERR_CLOSED (an end of stream, a reset, a TLS
-// close however abrupt), or ERR_IO (TLS protocol errors, bad descriptors). After ERR_AGAIN of a TLS write the same
-// bytes have to come again, though the buffer may have moved.
+// close however abrupt), or ERR_IO (TLS protocol errors, bad descriptors). After ERR_AGAIN or a
+// short count of a TLS write, what was not counted has to come again as it was (OpenSSL has begun with it): at least as
+// many bytes, though the buffer may have moved and more may have been added.
 MUST_CHECK ssize_t sock_read(struct sock *sock, void *data, size_t len);
 MUST_CHECK ssize_t sock_write(struct sock *sock, const void *data, size_t len);
 MUST_CHECK ssize_t sock_writev(struct sock *sock, const struct iovec *parts, int count);

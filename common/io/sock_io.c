@@ -1,6 +1,6 @@
 // Reading and writing of sock.h, plain and TLS.
 
-#include "io/sock.h"
+#include "common/io/sock.h"
 
 #include <errno.h>
 #include <openssl/err.h>

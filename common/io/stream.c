@@ -1,4 +1,4 @@
-#include "io/stream.h"
+#include "common/io/stream.h"
 
 #include <errno.h>
 #include <string.h>

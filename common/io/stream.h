@@ -9,8 +9,8 @@
 // writes a turn later.
 #pragma once
 
-#include "core/err.h"
-#include "io/loop.h"
+#include "common/core/err.h"
+#include "common/io/loop.h"
 
 #include <event2/buffer.h>
 #include <stdbool.h>

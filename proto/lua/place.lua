@@ -22,15 +22,17 @@
 --            1 when placed now, else 0, u8; verdict u8; seq u32; next nonce u32; wait in ms u32
 --
 -- With cooldown 0 nothing but the fence is checked here: who owns the tile has recognised the duplicates already.
+-- A user's record that is not one of ours (damaged, or of a later layout) is left alone, and the user's draws are READ_ONLY.
 --
 -- The steps have the names that they have in a Redis Cluster: reserve is of a user's slot, spend of an address', apply
 -- of a tile's, commit of a user's. Here they are one script, so nothing is ever left unfinished.
 local FENCED, REWOUND = 1, 2
-local PLACED, COOLDOWN, STALE, ALLOWANCE = 0, 1, 2, 8
+local PLACED, COOLDOWN, STALE, READ_ONLY, ALLOWANCE = 0, 1, 2, 5, 8
 local TILE_KEYS, HEAD_LEN, TILE_HEAD_LEN = 6, 5, 8
-local GENERATION_MS = 120000
+local GENERATION_MS, READ_ONLY_WAIT_MS = 120000, 1000
+local RECORD_LEN, RECORD_LAYOUT = 24, 1
 
-local KEYS, ARGV, call, sub, floor = KEYS, ARGV, redis.call, string.sub, math.floor
+local KEYS, ARGV, call, pcall, sub, floor = KEYS, ARGV, redis.call, redis.pcall, string.sub, math.floor
 local pack, unpack_struct = struct.pack, struct.unpack
 local owner, cooldown, allowance = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3])
 local tile_count, user_count = tonumber(ARGV[4]), tonumber(ARGV[5])
@@ -73,27 +75,36 @@ local users = {}
 local function user_of(number)
     local user = users[number]
     if not user then
-        local record = call('GET', KEYS[tile_count * TILE_KEYS + number])
+        local record = pcall('GET', KEYS[tile_count * TILE_KEYS + number])
         user = {nonce = 0, content = '', seq = 0, landed = nil}
-        if record then
+        if type(record) == 'string' and #record == RECORD_LEN and string.byte(record) == RECORD_LAYOUT then
             user.content = sub(record, 2, 6)
             user.nonce, user.seq, user.landed = unpack_struct('<I4I4I8', record, 9)
+            -- From the future: the clock was set back. It landed now, and that is kept, for the wait to come to an end.
+            if user.landed > now then
+                user.landed, user.changed = now, true
+            end
+        elseif record then
+            user.damaged = true
         end
         users[number] = user
     end
     return user
 end
 
--- How long the user still has to wait. Never more than the cooldown, should the clock have been set back.
+-- How long the user still has to wait.
 local function wait_of(user)
     if not user.landed then
         return 0
     end
-    return math.max(0, math.min(cooldown, user.landed + cooldown - now))
+    return math.max(0, user.landed + cooldown - now)
 end
 
 -- nil when the draw may go on, else a verdict of which all is known.
 local function reserve(user, nonce, content)
+    if user.damaged then
+        return {READ_ONLY, 0, READ_ONLY_WAIT_MS, nonce}
+    end
     local wait = wait_of(user)
     if nonce == user.nonce and content == user.content then
         return {PLACED, user.seq, wait}
@@ -111,12 +122,18 @@ local addresses = {}
 local function address_of(number)
     local address = addresses[number]
     if not address then
-        local stored = call('GET', KEYS[tile_count * TILE_KEYS + user_count + number]) or ''
+        local stored = pcall('GET', KEYS[tile_count * TILE_KEYS + user_count + number])
         address = {times = {}}
+        -- What is no list of times counts as none, and is written over.
+        if type(stored) ~= 'string' or #stored % 8 ~= 0 then
+            stored = ''
+        end
         for at = 1, #stored, 8 do
             local landed = unpack_struct('<I8', stored, at)
-            -- One from the future counts as landed now: the clock was set back.
-            landed = math.min(landed, now)
+            -- From the future, as above.
+            if landed > now then
+                landed, address.changed = now, true
+            end
             if landed + cooldown > now then
                 address.times[#address.times + 1] = landed
             end
@@ -148,7 +165,7 @@ local function check(tile)
         end
         if verdict then
             all = false
-            verdicts[i] = pack('<BBI4I4I4', 0, verdict[1], verdict[2], user.nonce + 1, verdict[3])
+            verdicts[i] = pack('<BBI4I4I4', 0, verdict[1], verdict[2], verdict[4] or user.nonce + 1, verdict[3])
         else
             accepted[#accepted + 1] = i
             user.nonce, user.content, user.seq, user.landed = nonce, content, base + #accepted, now
@@ -213,9 +230,8 @@ local function apply(tile)
     if tile.connections > 0 then
         remember(tile)
     end
-    call('PUBLISH', tile.channel,
-         cmsgpack.pack({1, tonumber(tile.previous_epoch), tonumber(tile.epoch), tonumber(first), updates}))
     tile.colors = colors
+    tile.message = cmsgpack.pack({1, tonumber(tile.previous_epoch), tonumber(tile.epoch), tonumber(first), updates})
 end
 
 -- ---- Commit: the users' records and the addresses' times --------------------------------------------------------------
@@ -258,4 +274,9 @@ for number, tile in ipairs(tiles) do
     reply[3 * number - 2], reply[3 * number - 1], reply[3 * number] = tile.status, tile.colors, tile.verdicts
 end
 commit()
+for _, tile in ipairs(tiles) do
+    if tile.message then
+        call('PUBLISH', tile.channel, tile.message)
+    end
+end
 return reply

@@ -7,7 +7,7 @@ import pytest
 import redis
 
 from redis_fixture import ROOT, RealRedis, Scripts, check_all, check_tile
-from shard_fixture import ALLOWANCE, COOLDOWN, PLACED, STALE, checksum, unpack
+from shard_fixture import ALLOWANCE, COOLDOWN, PLACED, READ_ONLY, STALE, checksum, unpack
 
 OWNER = "00000000000000aa"
 OTHER = "00000000000000bb"
@@ -36,7 +36,8 @@ def scripts(client):
 
 def take(scripts, tile=(0, 0), owner=OWNER, view=1):
     tag = f"{{t:{tile[0]}:{tile[1]}}}:"
-    return scripts.take([tag + what for what in ("meta", "px", "dup0", "dup1")], [owner, "127.0.0.1:1", view])
+    keys = [tag + what for what in ("meta", "px", "dup0", "dup1", "last", "log")]
+    return scripts.take(keys, [owner, "127.0.0.1:1", view])
 
 
 def draw(user, x, y, color, nonce=1, address=None, connection=0):
@@ -206,6 +207,34 @@ def test_take_returns_pixels_and_position(scripts, client):
     assert again > epoch and (position_epoch, seq, px) == (epoch, 2, b"\x07\0\x09")
 
 
+@pytest.mark.parametrize("what", ["meta", "px", "dup0", "dup1", "last", "log"])
+def test_a_tile_with_a_key_of_another_type_is_not_taken(scripts, client, what):
+    epoch = take(scripts)[1]
+    place_one(scripts, epoch, 0, [draw(1, 0, 0, 1)])
+    client.delete("{t:0:0}:" + what)
+    client.lpush("{t:0:0}:" + what, "garbage")
+    before = dump(client)
+    with pytest.raises(redis.RedisError, match="WRONGTYPE"):
+        take(scripts)
+    assert dump(client) == before
+
+
+def test_a_tile_whose_log_does_not_end_at_its_seq_is_not_taken(scripts, client):
+    epoch = take(scripts)[1]
+    place_one(scripts, epoch, 0, [draw(1, 0, 0, 1), draw(1, 1, 0, 1)])
+    client.hset("{t:0:0}:meta", "s", 1)
+    before = dump(client)
+    with pytest.raises(redis.RedisError, match="DAMAGED"):
+        take(scripts)
+    assert dump(client) == before
+    client.delete("{t:0:0}:meta")
+    with pytest.raises(redis.RedisError, match="DAMAGED"):
+        take(scripts)
+    client.hset("{t:0:0}:meta", mapping={"s": 2})
+    client.xtrim("{t:0:0}:log", 0)
+    assert take(scripts)[3] == 2, "trimmed: the history lies elsewhere"
+
+
 # ---- Placing, cooldown 0 -------------------------------------------------------------------------------------------------
 
 
@@ -322,6 +351,38 @@ def test_the_clock_set_back_costs_no_more_than_the_cooldown(scripts, client):
     client.set("{a:192.0.2.1}", struct.pack("<Q", future))
     verdict = place_one(scripts, epoch, 0, [draw(2, 0, 0, 1, 1, "192.0.2.1")], cooldown=1000, allowance=1)[2][0]
     assert verdict[1:] == (ALLOWANCE, 0, 1, 1000)
+
+
+def test_after_the_clock_was_set_back_the_wait_ends(scripts, client):
+    """Not only when the clock has come back to where it was."""
+    epoch = take(scripts)[1]
+    future = int(time.time() * 1000) + 10 ** 9
+    client.set("{u:1}:0000000000000001", struct.pack("<BBHHHIIQ", 1, 1, 0, 0, 0, 4, 1, future))
+    client.set("{a:192.0.2.1}", struct.pack("<QQ", future, future + 1))
+    refused = place_one(scripts, epoch, 0, [draw(1, 0, 0, 1, 5), draw(2, 1, 0, 1, 1, "192.0.2.1")], cooldown=200,
+                        allowance=2)[2]
+    assert [verdict[1:] for verdict in refused] == [(COOLDOWN, 0, 5, 200), (ALLOWANCE, 0, 1, 200)]
+    time.sleep(0.21)
+    assert place_one(scripts, epoch, 0, [draw(1, 0, 0, 1, 5), draw(2, 1, 0, 1, 1, "192.0.2.1")], cooldown=200,
+                     allowance=2)[2] is None
+
+
+def test_a_damaged_record_stops_only_its_user(scripts, client):
+    epoch = take(scripts)[1]
+    keys = ["{u:1}:0000000000000001", "{u:2}:0000000000000002", "{u:3}:0000000000000003"]
+    client.set(keys[0], b"short")
+    client.lpush(keys[1], "garbage")
+    client.set(keys[2], struct.pack("<BBHHHIIQ", 2, 1, 0, 0, 0, 4, 1, 0))
+    client.set("{a:192.0.2.1}", b"123456789")
+    client.lpush("{a:192.0.2.2}", "garbage")
+    before = {key: client.dump(key) for key in keys}
+    verdicts = place_one(scripts, epoch, 0, [
+        draw(1, 0, 0, 1, 7), draw(2, 1, 0, 1, 1), draw(3, 2, 0, 1, 5), draw(4, 3, 0, 1, 1, "192.0.2.1"),
+        draw(5, 4, 0, 1, 1, "192.0.2.2")], cooldown=60000, allowance=1)[2]
+    assert [v[:4] for v in verdicts] == [(0, READ_ONLY, 0, 7), (0, READ_ONLY, 0, 1), (0, READ_ONLY, 0, 5),
+                                         (1, PLACED, 1, 2), (1, PLACED, 2, 2)]
+    assert {key: client.dump(key) for key in keys} == before
+    assert len(check_tile(client, 0, 0)) == 2
 
 
 def test_draws_of_a_batch_see_each_other(scripts, client):

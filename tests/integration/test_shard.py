@@ -1,6 +1,7 @@
 """Shards against a real Redis, with a gateway of the test's own: what is acknowledged is there, once, whatever dies."""
 
 import collections
+import pathlib
 import random
 import signal
 import struct
@@ -187,6 +188,60 @@ def test_redis_out_of_memory_is_read_only(world):
     # The refused draw was not taken for placed because a later one was.
     assert gateway.place(Draw(1, 1, 0, 1, 2))[0].code == PLACED
     assert [p["offset"] for p in check_tile(world.client, 0, 0)] == [0, 2, 1]
+
+
+def quiet(world):
+    """No shard gave up its connection to Redis."""
+    return all("redis connection lost" not in shard.output() for shard in world.shards)
+
+
+def test_redis_out_of_memory_for_takings_and_beats(world):
+    """They are refused too, and the shard goes on."""
+    world.shard(*FAST)
+    gateway = world.gateway()
+    assert gateway.place(Draw(1, 0, 0, 1, 1))[0].code == PLACED
+    world.client.config_set("maxmemory", 1)
+    draws = [Draw(1, 64 * tile, 64, 1, 10 + tile) for tile in range(8)]
+    assert [verdict.code for verdict in gateway.place(*draws)] == [READ_ONLY] * 8
+    time.sleep(1.5)  # a position beat
+    world.client.config_set("maxmemory", 0)
+    wait_for(lambda: gateway.place(*[Draw(1, 64 * tile, 64, 1, 10 + tile) for tile in range(8)])[7].code == PLACED,
+             "draws are placed", 4)
+    assert quiet(world)
+    check_all(world.client)
+
+
+def test_redis_may_not_write_for_longer_than_a_lease(world):
+    """Its disk fails: read-only, and nobody is evicted for not beating."""
+    world.shard(*FAST), world.shard(*FAST)
+    gateway = world.gateway()
+    assert [v.code for v in gateway.place(*[Draw(1, 64 * tile, 0, 1, 1 + tile) for tile in range(8)])] == [PLACED] * 8
+    before = read_view(world.client)
+    obstacle = pathlib.Path(world.redis.dir) / "dump.rdb"
+    obstacle.mkdir()
+    world.client.config_set("save", "3600 1")
+    world.client.bgsave()
+    wait_for(lambda: world.client.info("persistence")["rdb_last_bgsave_status"] == "err", "saving fails")
+    end = time.monotonic() + 3
+    while time.monotonic() < end:
+        assert {v.code for v in gateway.place(*[Draw(1, 64 * tile, 64, 1, 100) for tile in range(8)])} == {READ_ONLY}
+    obstacle.rmdir()
+    world.client.bgsave()
+    wait_for(lambda: {v.code for v in gateway.place(*[Draw(1, 64 * tile, 64, 1, 100) for tile in range(8)])} == {PLACED},
+             "draws are placed", 4)
+    time.sleep(1)
+    assert read_view(world.client) == before and quiet(world)
+    check_all(world.client)
+
+
+def test_a_damaged_tile_stops_no_other(world):
+    world.shard(*FAST)
+    gateway = world.gateway()
+    world.client.lpush("{t:0:0}:last", "garbage")
+    codes = [v.code for v in gateway.place(Draw(1, 64, 0, 1, 1), Draw(1, 0, 0, 1, 2), Draw(1, 65, 0, 1, 3))]
+    assert codes == [PLACED, READ_ONLY, PLACED] and quiet(world)
+    world.client.delete("{t:0:0}:last")
+    assert gateway.place(Draw(1, 0, 0, 1, 2))[0].code == PLACED
 
 
 def test_cooldown_and_nonces(world):
@@ -455,7 +510,7 @@ def test_the_fence(world):
     gateway = world.gateway()
     gateway.place(Draw(1, 0, 0, 1, 1))
     scripts = Scripts(world.client)
-    keys = ["{t:0:0}:" + what for what in ("meta", "px", "dup0", "dup1")]
+    keys = ["{t:0:0}:" + what for what in ("meta", "px", "dup0", "dup1", "last", "log")]
     # Taken by another in our view: the shard is still the winner, and takes it again.
     taken = scripts.take(keys, ["00000000000000bb", "127.0.0.1:9", 1])[1]
     assert gateway.place(Draw(1, 0, 0, 2, 2))[0].code == PLACED

@@ -49,6 +49,7 @@ class Fake:
 
     def __init__(self, width=100, height=80, cooldown_ms=0, **faults):
         self.width, self.height, self.cooldown_ms, self.faults = width, height, cooldown_ms, faults
+        self.tls = None  # or an ssl.SSLContext: for wss://
         self.across, self.down = -(-width // EDGE), -(-height // EDGE)
         self.px = {tile: bytearray(EDGE * EDGE) for tile in self.tiles()}
         self.seq = dict.fromkeys(self.px, 0)
@@ -63,7 +64,7 @@ class Fake:
         return [(tx, ty) for ty in range(self.down) for tx in range(self.across)]
 
     async def listen(self):
-        return await asyncio.start_server(self.serve, "127.0.0.1", 0)
+        return await asyncio.start_server(self.serve, "127.0.0.1", 0, ssl=self.tls)
 
     def every(self, fault, count):
         n = self.faults.get(fault, 0)

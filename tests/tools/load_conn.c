@@ -25,18 +25,17 @@ static void on_event(evutil_socket_t fd, short what, void *arg);
 
 void load_conn_init(struct load_conn *conn, struct load_proc *proc, uint32_t index, uint8_t target)
 {
-    *conn = (struct load_conn){.proc = proc, .index = index, .target = target, .fd = -1, .move = MONOTIME_NEVER};
+    *conn =
+        (struct load_conn){.proc = proc, .index = index, .target = target, .sock = {.fd = -1}, .move = MONOTIME_NEVER};
     while (conn->connection == 0)
         conn->connection = rand_u64();
 }
 
 static void drop_socket(struct load_conn *conn)
 {
-    if (conn->fd >= 0) {
+    if (conn->sock.fd >= 0)
         event_del(&conn->event);
-        close(conn->fd);
-    }
-    conn->fd = -1;
+    sock_close(&conn->sock);
     free(conn->in);
     free(conn->out);
     conn->in = conn->out = NULL;
@@ -64,10 +63,19 @@ static void wait_for(struct load_conn *conn, short what)
 {
     if (conn->event.ev_base != NULL && event_pending(&conn->event, EV_READ | EV_WRITE, NULL))
         event_del(&conn->event);
-    if (event_assign(&conn->event, loop_base(conn->proc->loop), conn->fd, (short)(what | EV_PERSIST), on_event, conn) !=
-            0 ||
+    if (event_assign(&conn->event, loop_base(conn->proc->loop), conn->sock.fd, (short)(what | EV_PERSIST), on_event,
+                     conn) != 0 ||
         event_add(&conn->event, NULL) != 0)
         abort();
+}
+
+// A write of TLS may have to wait until something comes.
+static void wait_on(struct load_conn *conn)
+{
+    bool writes = conn->out_len > 0 && !conn->sock.write_wants_read;
+    short what = writes ? EV_READ | EV_WRITE : EV_READ;
+    if (!event_pending(&conn->event, what, NULL) || (!writes && event_pending(&conn->event, EV_WRITE, NULL)))
+        wait_for(conn, what);
 }
 
 // ---- Ends ---------------------------------------------------------------------------------------------------------
@@ -134,20 +142,19 @@ static void keep(struct load_conn *conn, const uint8_t *bytes, size_t len)
         return;
     }
     memcpy(bigger + conn->out_len, bytes, len);
-    if (conn->out_len == 0)
-        wait_for(conn, EV_READ | EV_WRITE);
     conn->out = bigger;
     conn->out_len += (uint32_t)len;
+    wait_on(conn);
 }
 
 void load_conn_write(struct load_conn *conn, const uint8_t *bytes, size_t len)
 {
-    if (conn->fd < 0 || len == 0)
+    if (conn->sock.fd < 0 || len == 0)
         return;
     ssize_t sent = 0;
     if (conn->out_len == 0)
-        sent = send(conn->fd, bytes, len, MSG_NOSIGNAL);
-    if (sent < 0 && errno != EAGAIN && errno != EWOULDBLOCK)
+        sent = sock_write(&conn->sock, bytes, len);
+    if (sent < 0 && sent != ERR_AGAIN)
         return; // its end comes as an event
     if (sent < 0)
         sent = 0;
@@ -170,16 +177,16 @@ void load_conn_draw_on(struct load_conn *conn, struct monotime now)
 
 static void on_writable(struct load_conn *conn)
 {
-    ssize_t sent = send(conn->fd, conn->out, conn->out_len, MSG_NOSIGNAL);
-    if (sent < 0)
-        return;
-    conn->out_len -= (uint32_t)sent;
-    memmove(conn->out, conn->out + sent, conn->out_len);
+    ssize_t sent = sock_write(&conn->sock, conn->out, conn->out_len);
+    if (sent > 0) {
+        conn->out_len -= (uint32_t)sent;
+        memmove(conn->out, conn->out + sent, conn->out_len);
+    }
+    wait_on(conn);
     if (conn->out_len > 0)
         return;
     free(conn->out);
     conn->out = NULL;
-    wait_for(conn, EV_READ);
     load_conn_draw_on(conn, loop_now_exact());
 }
 
@@ -190,20 +197,25 @@ static int open_socket(struct load_conn *conn)
     const struct load_options *options = conn->proc->options;
     const struct load_target *target = &options->targets[conn->target];
     const int one = 1;
-    conn->fd = socket(target->address.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-    if (conn->fd < 0)
+    int fd = socket(target->address.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    if (fd < 0)
         return ERR_IO;
-    (void)setsockopt(conn->fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
+    (void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
     if (options->source_count > 0) {
         const struct load_source *source = &options->sources[conn->index % options->source_count];
         // The port is chosen at connect, per pair of addresses: more connections than ports.
-        (void)setsockopt(conn->fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &one, sizeof one);
-        if (bind(conn->fd, (const struct sockaddr *)&source->address, source->address_len) != 0)
-            return ERR_IO;
+        (void)setsockopt(fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &one, sizeof one);
+        if (bind(fd, (const struct sockaddr *)&source->address, source->address_len) != 0)
+            goto fail;
     }
-    if (connect(conn->fd, (const struct sockaddr *)&target->address, target->address_len) != 0 && errno != EINPROGRESS)
-        return ERR_IO;
-    return 0;
+    if (connect(fd, (const struct sockaddr *)&target->address, target->address_len) != 0 && errno != EINPROGRESS)
+        goto fail;
+    if (load_sock_init(&conn->sock, fd, target->tls) == 0)
+        return 0;
+
+fail:
+    close(fd);
+    return ERR_IO;
 }
 
 void load_conn_start(struct load_conn *conn)
@@ -214,9 +226,6 @@ void load_conn_start(struct load_conn *conn)
     proc->connecting++;
     int err = open_socket(conn);
     if (err != 0) {
-        if (conn->fd >= 0)
-            close(conn->fd);
-        conn->fd = -1;
         load_conn_lost(conn);
         return;
     }
@@ -229,7 +238,7 @@ static void on_connected(struct load_conn *conn)
     struct load_proc *proc = conn->proc;
     int error = 0;
     socklen_t len = sizeof error;
-    if (getsockopt(conn->fd, SOL_SOCKET, SO_ERROR, &error, &len) != 0 || error != 0) {
+    if (getsockopt(conn->sock.fd, SOL_SOCKET, SO_ERROR, &error, &len) != 0 || error != 0) {
         load_conn_lost(conn);
         return;
     }
@@ -250,6 +259,8 @@ static void on_event(evutil_socket_t fd, short what, void *arg)
         on_connected(conn);
         return;
     }
+    if ((what & EV_READ) != 0 && conn->sock.write_wants_read && conn->out_len > 0)
+        on_writable(conn);
     if ((what & EV_READ) != 0)
         load_conn_on_readable(conn);
     if ((what & EV_WRITE) != 0 && conn->out_len > 0)

@@ -14,6 +14,7 @@
 #include <stdint.h>
 
 #include "tests/tools/load_proc.h"
+#include "tests/tools/load_sock.h"
 
 struct load_draws;
 struct load_view;
@@ -32,6 +33,7 @@ enum load_conn_state {
 struct load_conn {
     struct load_timer timer; // first: the heap gives it back
     struct event event;
+    struct sock sock;
     struct load_proc *proc;
     uint64_t connection;      // PROTOCOL.md, HELLO
     uint64_t user;            // as WELCOME says
@@ -45,7 +47,6 @@ struct load_conn {
     struct monotime heard; // last bytes
     struct monotime move;  // from then on it draws no more, and goes elsewhere; NEVER
     uint32_t index;
-    int fd;
     uint8_t state; // enum load_conn_state
     uint8_t target;
     uint8_t attempts; // that failed in a row

@@ -1,11 +1,9 @@
 // What a connection receives: the answer to its upgrade, then frames.
 #include "tests/tools/load_conn_internal.h"
 
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
 
 #include "proto/limits.h"
 #include "proto/ws_proto.h"
@@ -207,11 +205,11 @@ void load_conn_on_readable(struct load_conn *conn)
     size_t len = conn->in_len;
     if (len > 0)
         memcpy(proc->in, conn->in, len);
-    ssize_t n = recv(conn->fd, proc->in + len, LOAD_IN_LEN - len, 0);
+    ssize_t n = sock_read(&conn->sock, proc->in + len, LOAD_IN_LEN - len);
     struct monotime now = loop_now_exact(); // a turn may be long: what waited in it counts
-    if (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK))
+    if (n == ERR_AGAIN)
         return;
-    if (n <= 0) {
+    if (n < 0) {
         load_conn_lost(conn);
         return;
     }
@@ -224,7 +222,7 @@ void load_conn_on_readable(struct load_conn *conn)
         used = on_upgrade(conn, proc->in, len);
     if (conn->state == LOAD_CONN_GREETING || conn->state == LOAD_CONN_OPEN)
         used += on_frames(conn, proc->in + used, len - used, now);
-    if (conn->fd < 0)
+    if (conn->sock.fd < 0)
         return;
     keep_rest(conn, proc->in + used, len - used);
     load_conn_draw_on(conn, now);

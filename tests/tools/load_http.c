@@ -24,14 +24,12 @@ struct reading {
 
 void load_http_init(struct load_http *http, const struct load_target *target)
 {
-    *http = (struct load_http){.target = target, .fd = -1};
+    *http = (struct load_http){.target = target, .sock = {.fd = -1}};
 }
 
 void load_http_fini(struct load_http *http)
 {
-    if (http->fd >= 0)
-        close(http->fd);
-    http->fd = -1;
+    sock_close(&http->sock);
 }
 
 void load_reply_fini(struct load_reply *reply)
@@ -113,11 +111,11 @@ static int open_socket(struct load_http *http)
         return ERR_IO;
     if (setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &silence, sizeof silence) != 0 ||
         setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &silence, sizeof silence) != 0 ||
-        connect(fd, (const struct sockaddr *)&http->target->address, http->target->address_len) != 0) {
+        connect(fd, (const struct sockaddr *)&http->target->address, http->target->address_len) != 0 ||
+        load_sock_init(&http->sock, fd, http->target->tls) != 0) {
         close(fd);
         return ERR_IO;
     }
-    http->fd = fd;
     return 0;
 }
 
@@ -135,9 +133,11 @@ static int read_reply(struct load_http *http, struct load_reply *reply, bool *an
     parser.data = &reading;
     *any = false;
     while (!reading.done) {
-        ssize_t n = recv(http->fd, buffer, sizeof buffer, 0);
+        ssize_t n = sock_read(&http->sock, buffer, sizeof buffer);
+        if (n == ERR_AGAIN)
+            return ERR_TIMEOUT;
         if (n < 0)
-            return errno == EAGAIN || errno == EWOULDBLOCK ? ERR_TIMEOUT : ERR_IO;
+            n = 0; // its end
         *any |= n > 0;
         size_t parsed = http_parser_execute(&parser, &settings, buffer, (size_t)n);
         if (reading.err != 0)
@@ -154,9 +154,9 @@ static int attempt(struct load_http *http, const char *head, size_t len, struct 
 {
     *any = false;
     memset(reply, 0, sizeof *reply);
-    if (http->fd < 0 && open_socket(http) != 0)
+    if (http->sock.fd < 0 && open_socket(http) != 0)
         return ERR_IO;
-    int err = send(http->fd, head, len, MSG_NOSIGNAL) == (ssize_t)len ? read_reply(http, reply, any) : ERR_IO;
+    int err = sock_write(&http->sock, head, len) == (ssize_t)len ? read_reply(http, reply, any) : ERR_IO;
     if (err != 0) {
         load_http_fini(http);
         load_reply_fini(reply);
@@ -168,7 +168,7 @@ int load_http_request(struct load_http *http, const char *request, struct load_r
 {
     char head[REQUEST_MAX];
     bool any;
-    bool reused = http->fd >= 0;
+    bool reused = http->sock.fd >= 0;
     int len = snprintf(head, sizeof head, "%s HTTP/1.1\r\nHost: %s\r\nContent-Length: 0\r\n\r\n", request,
                        http->target->host);
     if (strncmp(request, "GET ", 4) == 0)

@@ -7,13 +7,14 @@
 #include "common/core/err.h"
 #include "common/core/position.h"
 #include "tests/tools/load_options.h"
+#include "tests/tools/load_sock.h"
 
 #define LOAD_HTTP_BODY_MAX (64u << 20)
 
 // One connection, kept open between requests as long as the gateway does.
 struct load_http {
     const struct load_target *target;
-    int fd; // -1 = none
+    struct sock sock; // blocking
 };
 
 struct load_reply {

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -59,6 +60,7 @@ static int start_children(const struct load_plan *plan, struct load_stats *stats
         if (children[i] < 0)
             return ERR_IO;
         if (children[i] == 0) {
+            prctl(PR_SET_PDEATHSIG, SIGTERM);
             signal(SIGINT, SIG_DFL);
             signal(SIGTERM, SIG_DFL);
             exit(load_run(plan, i, &stats[i]) == 0 ? EXIT_SUCCESS : EXIT_FAILURE);

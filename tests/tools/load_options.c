@@ -6,8 +6,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <openssl/ssl.h>
+
 #include "common/core/addr.h"
 #include "common/io/sock.h"
+#include "tests/tools/load_sock.h"
 
 #define AT(field_) offsetof(struct load_options, field_)
 
@@ -17,7 +20,7 @@ static const struct conf_option rows[] = {
      .fallback = "ws://127.0.0.1:8080",
      .max = 4096,
      .offset = AT(url),
-     .help = "gateways, as ws://host:port with commas between; loopback only"},
+     .help = "gateways, as ws://host:port or wss://host:port with commas between; loopback only"},
     {.name = "connections",
      .type = CONF_INT,
      .fallback = "200",
@@ -198,13 +201,14 @@ static bool is_loopback(const struct sockaddr_storage *sa, socklen_t len)
 
 static int take_target(struct load_options *options, char *text, char *error)
 {
-    static const char scheme[] = "ws://";
-    if (strncmp(text, scheme, sizeof scheme - 1) != 0)
-        return fail(error, "--url: %s does not begin with ws://", text);
+    static const char scheme[] = "ws://", tls_scheme[] = "wss://";
+    bool tls = strncmp(text, tls_scheme, sizeof tls_scheme - 1) == 0;
+    if (!tls && strncmp(text, scheme, sizeof scheme - 1) != 0)
+        return fail(error, "--url: %s does not begin with ws:// or wss://", text);
     if (options->target_count == LOAD_TARGETS_MAX)
         return fail(error, "--url: more than %d gateways", LOAD_TARGETS_MAX);
     struct load_target *target = &options->targets[options->target_count];
-    char *host = text + sizeof scheme - 1;
+    char *host = text + (tls ? sizeof tls_scheme : sizeof scheme) - 1;
     host[strcspn(host, "/")] = '\0';
     const char *port = strrchr(host, ':');
     bool named = strncmp(host, "localhost:", 10) == 0;
@@ -212,6 +216,9 @@ static int take_target(struct load_options *options, char *text, char *error)
     if (sock_parse(target->host, &target->address, &target->address_len) != 0 ||
         !is_loopback(&target->address, target->address_len))
         return fail(error, "--url: %s is no loopback address with a port", host);
+    if (tls && options->tls == NULL && (options->tls = load_sock_tls()) == NULL)
+        return fail(error, "out of memory");
+    target->tls = tls ? options->tls : NULL;
     options->target_count++;
     return 0;
 }
@@ -332,5 +339,7 @@ void load_options_fini(struct load_options *options, struct conf *conf)
 {
     free(options->texts);
     options->texts = NULL;
+    SSL_CTX_free(options->tls);
+    options->tls = NULL;
     conf_fini(conf);
 }

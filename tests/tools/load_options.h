@@ -6,6 +6,8 @@
 #include <stdint.h>
 #include <sys/socket.h>
 
+#include <openssl/types.h>
+
 #include "common/core/err.h"
 #include "common/io/conf.h"
 
@@ -21,6 +23,7 @@ struct load_target {
     char host[64]; // "127.0.0.1:8080", for the Host header
     struct sockaddr_storage address;
     socklen_t address_len;
+    SSL_CTX *tls; // NULL = plain; load_options.tls
 };
 
 struct load_source {
@@ -62,7 +65,8 @@ struct load_options {
     unsigned image_count;
     const char *expects[LOAD_IMAGES_MAX];
     unsigned expect_count;
-    char *texts; // what the layers point into; owned
+    char *texts;  // what the layers point into; owned
+    SSL_CTX *tls; // when a gateway is at wss://; owned
 };
 
 const char *load_mode_name(enum load_mode mode);

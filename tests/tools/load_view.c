@@ -126,13 +126,17 @@ static void ask_again(struct load_conn *conn, uint32_t place)
     load_conn_send(conn, msg, ws_encode_watch(msg, WS_RESUME, &entry, 1));
 }
 
-// Latency from draw to here. Of a replica's updates all count; of others the first only, which waited longest.
+// Latency from draw to here. Of a replica's updates all count; of others one, each as likely as another.
 static void measure(struct load_conn *conn, const struct ws_tile *tile, uint32_t applied, struct monotime now)
 {
     struct load_proc *proc = conn->proc;
     const struct geom *geom = &conn->view->geom;
     uint32_t from = tile->count - applied;
-    uint32_t to = conn->view->replicas != NULL ? tile->count : from + 1;
+    uint32_t to = tile->count;
+    if (conn->view->replicas == NULL) {
+        from += (uint32_t)load_proc_random(proc, applied);
+        to = from + 1;
+    }
     for (uint32_t i = from; i < to; i++) {
         const uint8_t *at = tile->updates + (size_t)i * WS_UPDATE_LEN;
         uint16_t offset = bytes_get_u16(at);

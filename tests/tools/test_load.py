@@ -6,6 +6,8 @@ import json
 import os
 import pathlib
 import signal
+import ssl
+import subprocess
 
 import pytest
 
@@ -30,7 +32,8 @@ class Result:
 
 async def run_load(tmp_path, fake, *args, gateways=2, stop_after=None):
     servers = [await fake.listen() for _ in range(gateways)]
-    urls = ",".join(f"ws://127.0.0.1:{server.sockets[0].getsockname()[1]}" for server in servers)
+    scheme = "wss" if fake.tls else "ws"
+    urls = ",".join(f"{scheme}://127.0.0.1:{server.sockets[0].getsockname()[1]}" for server in servers)
     summary = tmp_path / "summary.json"
     argv = [args[0], "--url", urls, "--json", str(summary), "--progress=false", *args[1:]]
     env = {**os.environ, "TESSERA_LISTEN": "not an option of the load client"}
@@ -62,6 +65,32 @@ def image(tmp_path):
 
 def colors(fake):
     return [[fake.color(x, y) for x in range(fake.width)] for y in range(fake.height)]
+
+
+def server_tls(tmp_path):
+    cert, key = tmp_path / "cert.pem", tmp_path / "key.pem"
+    argv = ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2"]
+    subprocess.run([*argv, "-subj", "/CN=localhost", "-keyout", key, "-out", cert], check=True, capture_output=True)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(cert, key)
+    return context
+
+
+def test_paints_over_tls(tmp_path, image):
+    fake = Fake()
+    fake.tls = server_tls(tmp_path)
+    result = load(tmp_path, fake, "paint", "--image", image, "--connections", "5", "--processes", "2", "--window", "200")
+    assert result.status == 0, result.err + result.out
+    assert colors(fake) == picture()
+    assert result.summary["ok"] is True and result.summary["seen_us"]["samples"] > 0
+
+
+def test_reconnects_over_tls(tmp_path, image):
+    fake = Fake(cut_after=300)
+    fake.tls = server_tls(tmp_path)
+    result = load(tmp_path, fake, "paint", "--image", image, "--connections", "5")
+    assert result.status == 0, result.err + result.out
+    assert colors(fake) == picture() and result.summary["reconnects"] > 0
 
 
 @pytest.mark.parametrize("order", ["rows", "shuffle"])
@@ -233,7 +262,8 @@ def test_a_signal_ends_it_early(tmp_path):
         ["dance"],
         ["paint"],
         ["watch", "--url", "ws://192.0.2.1:80"],
-        ["watch", "--url", "wss://127.0.0.1:80"],
+        ["watch", "--url", "wss://192.0.2.1:80"],
+        ["watch", "--url", "http://127.0.0.1:80"],
         ["watch", "--url", "ws://127.0.0.1"],
         ["watch", "--source-addresses", "10.0.0.1"],
         ["watch", "--window", "256"],

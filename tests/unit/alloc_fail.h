@@ -1,8 +1,7 @@
 // Memory that is short: the program under test is linked with --wrap=malloc, --wrap=calloc and --wrap=realloc
 // (ALLOC_FAIL_LDFLAGS in the fragments), and every so often it gets none. Test code that must not fail itself defines
 // ALLOC_FAIL_NEVER before it includes this.
-#ifndef TESSERA_TESTS_ALLOC_FAIL_H
-#define TESSERA_TESTS_ALLOC_FAIL_H
+#pragma once
 
 #include <stddef.h>
 #include <stdlib.h>
@@ -20,6 +19,4 @@ void *__real_realloc(void *old, size_t size);
 #define malloc __real_malloc
 #define calloc __real_calloc
 #define realloc __real_realloc
-#endif
-
 #endif

@@ -29,3 +29,5 @@ test_ws_conn_OBJS := $(edge_objs) tests/unit/edge_fakes proto/ws_proto_client co
 test_ws_conn_LIBS := $(edge_libs)
 test_ws_tls_OBJS := $(test_ws_conn_OBJS)
 test_ws_tls_LIBS := $(edge_libs)
+test_http_conn_OBJS := $(test_ws_conn_OBJS)
+test_http_conn_LIBS := $(edge_libs)

@@ -110,6 +110,11 @@ void loop_defer(struct loop *loop, struct loop_deferred *deferred)
         append(&queue, deferred);
 }
 
+void loop_defer_last(struct loop *loop, struct loop_deferred *deferred)
+{
+    loop_defer(loop, deferred);
+}
+
 void loop_deferred_cancel(struct loop_deferred *deferred)
 {
     if (deferred->next == NULL)

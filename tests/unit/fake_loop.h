@@ -1,6 +1,5 @@
 // The loop of common/io/loop.h on virtual time, for tests that link it instead. There is only one.
-#ifndef TESSERA_TESTS_FAKE_LOOP_H
-#define TESSERA_TESTS_FAKE_LOOP_H
+#pragma once
 
 #include <stdint.h>
 
@@ -18,5 +17,3 @@ void fake_loop_cost(int64_t us);
 
 // Any pointer will do as the loop.
 struct loop *fake_loop(void);
-
-#endif

@@ -33,3 +33,6 @@ test_content_body_OBJS := $(content_objs)
 test_content_body_LIBS := -lpng -lz
 test_content_OBJS := gateway/content $(content_objs) tests/unit/fake_loop common/core/monotime
 test_content_LIBS := -lpng -lz
+test_tiles_OBJS := gateway/tiles gateway/tiles_sync gateway/held gateway/pending gateway/ring gateway/repair gateway/interest \
+                   common/core/replica common/core/mix common/core/bytes common/core/geom common/core/monotime \
+                   common/core/hist tests/unit/fake_loop

@@ -1,7 +1,6 @@
 // What a hub lives in, made up and driven by a seed: the loop on virtual time, Redis with its bus, the worker, sockets
 // that fill up, and clients that follow PROTOCOL.md to the letter. The hub itself is the real one.
-#ifndef TESSERA_TESTS_HUB_WORLD_H
-#define TESSERA_TESTS_HUB_WORLD_H
+#pragma once
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -82,5 +81,3 @@ struct position world_client_position(unsigned client, unsigned tile);
 void world_settle(void);
 // Every client has of all its tiles what Redis has; fails the test otherwise.
 void world_check_equal(void);
-
-#endif

@@ -5,21 +5,34 @@
 #include <arpa/inet.h>
 #include <netinet/in.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/prctl.h>
+#include <sys/random.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
+
+// Below the range that the kernel gives to clients: else one of them may sit there while the server is down.
+static uint16_t random_port(void)
+{
+    uint16_t number;
+    assert_int_equal(getrandom(&number, sizeof number, 0), sizeof number);
+    return (uint16_t)(12000 + number % 20000);
+}
 
 void redis_server_init(struct redis_server *server)
 {
     struct sockaddr_in sa = {.sin_family = AF_INET};
-    socklen_t len = sizeof sa;
     sa.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    int fd = socket(AF_INET, SOCK_STREAM, 0);
-    assert_int_equal(bind(fd, (struct sockaddr *)&sa, len), 0);
-    assert_int_equal(getsockname(fd, (struct sockaddr *)&sa, &len), 0);
-    close(fd);
+    bool is_free = false;
+    for (int i = 0; i < 100 && !is_free; i++) {
+        sa.sin_port = htons(random_port());
+        int fd = socket(AF_INET, SOCK_STREAM, 0);
+        is_free = bind(fd, (struct sockaddr *)&sa, sizeof sa) == 0;
+        close(fd);
+    }
+    assert_true(is_free);
     *server = (struct redis_server){.port = ntohs(sa.sin_port)};
     snprintf(server->address, sizeof server->address, "127.0.0.1:%u", server->port);
 }

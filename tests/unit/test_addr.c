@@ -1,6 +1,6 @@
 #include "check.h"
 
-#include "core/addr.h"
+#include "common/core/addr.h"
 
 #include <arpa/inet.h>
 #include <netinet/in.h>

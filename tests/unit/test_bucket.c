@@ -1,6 +1,6 @@
 #include "check.h"
 
-#include "core/bucket.h"
+#include "common/core/bucket.h"
 
 static struct monotime ms(int64_t value)
 {
@@ -31,6 +31,19 @@ static void test_never_above_burst(void **state)
     assert_true(bucket_take(&bucket, ms(1000000), 3));
     assert_false(bucket_take(&bucket, ms(1000000), 1));
     assert_true(bucket_wait_ms(&bucket, ms(1000000), 4) == INT64_MAX);
+}
+
+static void test_a_burst_that_is_lowered(void **state)
+{
+    (void)state;
+    struct bucket bucket;
+    bucket_init(&bucket, 1000, 2000, (struct monotime){0});
+    bucket.rate_per_s = 50;
+    bucket.burst = 100;
+    unsigned taken = 0;
+    while (taken < 100000 && bucket_take(&bucket, (struct monotime){INT64_C(3600) * 1000000}, 1))
+        taken++;
+    assert_int_equal(taken, 100);
 }
 
 static void test_small_steps_lose_nothing(void **state)
@@ -105,6 +118,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_starts_full_and_refills),
         cmocka_unit_test(test_never_above_burst),
+        cmocka_unit_test(test_a_burst_that_is_lowered),
         cmocka_unit_test(test_small_steps_lose_nothing),
         cmocka_unit_test(test_clock_jumps_back),
         cmocka_unit_test(test_extremes_do_not_overflow),

@@ -77,7 +77,7 @@ static void test_malformed_refused(void **state)
     json_decref(root);
 }
 
-/* [1, 1, 1, 1, str of 513 updates] is one update too long. */
+// [1, 1, 1, 1, str of 513 updates] is one update too long.
 static void test_update_bounded(void **state)
 {
     (void)state;

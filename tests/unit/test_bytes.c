@@ -1,6 +1,6 @@
 #include "check.h"
 
-#include "core/bytes.h"
+#include "common/core/bytes.h"
 
 static void test_little_endian_both_ways(void **state)
 {

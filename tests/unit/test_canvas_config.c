@@ -122,7 +122,7 @@ static void test_differences_named(void **state)
     struct canvas_config flags = config;
     char text[200] = "x";
     flags.version = 0;
-    flags.read_only = false; /* a state, not something that a process is started with */
+    flags.read_only = false; // a state, not something that a process is started with
     assert_false(canvas_config_differs(&config, &flags, text, sizeof text));
     assert_string_equal(text, "");
 
@@ -136,7 +136,7 @@ static void test_differences_named(void **state)
     flags.palette.colors[0].r = 1;
     assert_true(canvas_config_differs(&config, &flags, text, sizeof text));
 
-    /* Cut, never past the end. */
+    // Cut, never past the end.
     char tight[10];
     assert_true(canvas_config_differs(&config, &flags, tight, sizeof tight));
     assert_string_equal(tight, "width 500");

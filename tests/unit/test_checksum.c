@@ -1,4 +1,4 @@
-/* The checksums that the JavaScript tests check too. */
+// The checksums that the JavaScript tests check too.
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

@@ -1,4 +1,4 @@
-/* The whole cluster side of a gateway, against a Redis of its own and a shard that places everything. */
+// The whole cluster side of a gateway, against a Redis of its own and a shard that places everything.
 #include "check.h"
 
 #include <hiredis/hiredis.h>
@@ -27,7 +27,7 @@ struct scene {
     char shard_address[SOCK_TEXT_SIZE];
     struct msg_sock *shard;
     uint8_t shard_nonce[LINK_NONCE_LEN];
-    bool hold; /* the shard answers nothing */
+    bool hold; // the shard answers nothing
     unsigned forwards, forwarded;
     struct link_draw last;
 
@@ -40,7 +40,7 @@ struct scene {
     bool read_only;
 };
 
-/* ---- The shard */
+// ---- The shard -----------------------------------------------------------------------------------------------------
 
 static void shard_on_open(void *arg)
 {
@@ -100,7 +100,7 @@ static void on_acceptable(evutil_socket_t fd, short what, void *arg)
     assert_int_equal(msg_sock_accept(&s->shard, s->loop, conn, &limits, &handlers, s), 0);
 }
 
-/* ---- Redis */
+// ---- Redis ---------------------------------------------------------------------------------------------------------
 
 static void start_redis(struct scene *s)
 {
@@ -124,7 +124,7 @@ static void ask(struct scene *s, const char *command)
     freeReplyObject(reply);
 }
 
-/* ---- The edge */
+// ---- The edge ------------------------------------------------------------------------------------------------------
 
 static void on_verdict(struct cluster_client *client, const struct ws_verdict *verdict, void *arg)
 {
@@ -191,7 +191,7 @@ static int teardown(void **state)
     return 0;
 }
 
-/* Turns the loop until the condition holds; fails after 5 s. */
+// Turns the loop until the condition holds; fails after 5 s.
 #define UNTIL(s, condition)                                                                                            \
     do {                                                                                                               \
         struct monotime end_ = monotime_add_ms(loop_now_exact(), 5000);                                                \
@@ -236,7 +236,7 @@ static void expect_refusal(struct scene *s, uint8_t code, uint32_t next_nonce, u
     assert_int_equal(s->client.in_flight, 0);
 }
 
-/* ---- Scenes */
+// ---- Scenes --------------------------------------------------------------------------------------------------------
 
 static void test_draws(void **state)
 {
@@ -259,14 +259,14 @@ static void test_draws(void **state)
     assert_int_equal(s->last.color, 3);
     assert_int_equal(s->last.address.bytes[15], 7);
 
-    /* One turn, one message. */
+    // One turn, one message.
     for (uint32_t i = 0; i < 100; i++)
         draw(s, (uint16_t)(i * 9), (uint16_t)(i * 4), 3, 2 + i);
     UNTIL(s, s->verdicts == 101);
     assert_int_equal(s->forwards, 2);
     assert_int_equal(s->forwarded, 101);
 
-    /* The link breaks under a draw: it is sent again. */
+    // The link breaks under a draw: it is sent again.
     s->hold = true;
     draw(s, 0, 0, 3, 1);
     UNTIL(s, s->forwards == 3);
@@ -276,7 +276,7 @@ static void test_draws(void **state)
     UNTIL(s, s->verdicts == 102);
     assert_int_equal(s->forwards, 4);
 
-    /* Its client has left: nothing comes. */
+    // Its client has left: nothing comes.
     draw(s, 0, 0, 3, 1);
     cluster_forget(s->cluster, &s->client);
     UNTIL(s, s->forwards == 5);
@@ -319,7 +319,7 @@ static void test_beat(void **state)
     ask(s, "HSET {cluster}:config version 9");
     UNTIL(s, s->online == 12);
     assert_int_equal(cluster_online(s->cluster), 12);
-    /* The beat also says that there is a newer configuration. */
+    // The beat also says that there is a newer configuration.
     UNTIL(s, s->configs == 2);
     assert_int_equal(cluster_config(s->cluster)->version, 9);
 
@@ -334,7 +334,7 @@ static void test_beat(void **state)
     ask(s, "CONFIG SET maxmemory 0");
     UNTIL(s, !s->read_only);
 
-    /* So full that only the beat is taken. */
+    // So full that only the beat is taken.
     ask(s, "CONFIG SET maxmemory 1");
     UNTIL(s, s->read_only);
     ask(s, "CONFIG SET maxmemory 0");
@@ -359,7 +359,7 @@ static void test_redis_goes_and_comes(void **state)
     UNTIL(s, s->configs == 2);
 }
 
-/* ---- What the store reads of tiles and users */
+// ---- What the store reads of tiles and users -----------------------------------------------------------------------
 
 struct answers {
     unsigned count;
@@ -440,7 +440,7 @@ static void test_store_reads(void **state)
     assert_true(a.now_ms > 1700000000000u);
     assert_true(a.entries == 2 && a.first == 1 && a.last == 6);
 
-    /* From the entry that ends at a position, that one included; and no more than was asked for. */
+    // From the entry that ends at a position, that one included; and no more than was asked for.
     store_log(s->store, tile, 2, 1, on_log, &a);
     UNTIL(s, a.count == 6);
     assert_true(a.entries == 1 && a.first == 1 && a.last == 2);
@@ -448,7 +448,7 @@ static void test_store_reads(void **state)
     UNTIL(s, a.count == 7);
     assert_true(a.entries == 1 && a.first == 3);
 
-    /* What Redis has is not what REDIS.md says. */
+    // What Redis has is not what REDIS.md says.
     ask(s, "HSET {t:1:2}:meta s x");
     store_position(s->store, tile, on_position, &a);
     UNTIL(s, a.count == 8);
@@ -458,7 +458,7 @@ static void test_store_reads(void **state)
     UNTIL(s, a.count == 9);
     assert_int_equal(a.err, ERR_IO);
 
-    /* Redis goes while a question is under way; and one that nobody wants answered any more. */
+    // Redis goes while a question is under way; and one that nobody wants answered any more.
     struct answers gone = {0};
     redis_server_freeze(&s->redis, 1);
     store_user(s->store, 7, on_user, &a);
@@ -478,7 +478,7 @@ static void test_freed_at_any_time(void **state)
     struct scene *s = *state;
     start_gateway(s, 0);
     UNTIL(s, store_ready(s->store));
-    /* Questions are under way. */
+    // Questions are under way.
     cluster_on_bus(s->cluster, NULL);
     cluster_free(s->cluster);
     s->cluster = NULL;

@@ -1,7 +1,7 @@
 #include "check.h"
 
-#include "io/conf.h"
-#include "io/conf_common.h"
+#include "common/io/conf.h"
+#include "common/io/conf_common.h"
 
 #include <stdio.h>
 #include <stdlib.h>

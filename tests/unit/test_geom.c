@@ -1,6 +1,6 @@
 #include "check.h"
 
-#include "core/geom.h"
+#include "common/core/geom.h"
 
 static const struct geom small = {.width = 1000, .height = 300, .edge = 256};
 

@@ -1,6 +1,6 @@
 #include "check.h"
 
-#include "core/hist.h"
+#include "common/core/hist.h"
 
 static struct hist hist;
 

@@ -281,15 +281,30 @@ static void test_cookies(void **state)
         "GET / HTTP/1.1\r\n" HOST "Cookie: a=1; tessera_sessionx=2;tessera_session=abc.def; b\r\nCookie: c=9\r\n\r\n";
     size_t len;
     expect_whole(text, strlen(text));
-    const char *value = http_request_cookie(&request, buffer, "tessera_session", &len);
+    const char *value = http_request_cookie(&request, buffer, "tessera_session", 0, &len);
     assert_non_null(value);
     assert_int_equal(len, 7);
     assert_memory_equal(value, "abc.def", 7);
-    value = http_request_cookie(&request, buffer, "c", &len);
+    value = http_request_cookie(&request, buffer, "c", 0, &len);
     assert_non_null(value);
     assert_memory_equal(value, "9", 1);
-    assert_null(http_request_cookie(&request, buffer, "b", &len));
-    assert_null(http_request_cookie(&request, buffer, "tessera", &len));
+    assert_null(http_request_cookie(&request, buffer, "b", 0, &len));
+    assert_null(http_request_cookie(&request, buffer, "tessera", 0, &len));
+}
+
+static void test_cookies_of_one_name(void **state)
+{
+    (void)state;
+    const char *text = "GET / HTTP/1.1\r\n" HOST "Cookie: a=1; b=x; a=2\r\nCookie: a=3\r\n\r\n";
+    size_t len;
+    expect_whole(text, strlen(text));
+    for (unsigned n = 0; n < 3; n++) {
+        const char *value = http_request_cookie(&request, buffer, "a", n, &len);
+        assert_non_null(value);
+        assert_int_equal(len, 1);
+        assert_int_equal(*value, '1' + n);
+    }
+    assert_null(http_request_cookie(&request, buffer, "a", 3, &len));
 }
 
 static void test_etags(void **state)
@@ -334,13 +349,21 @@ static void test_noise(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_simple),    cmocka_unit_test(test_every_truncation_is_partial),
-        cmocka_unit_test(test_pipelined), cmocka_unit_test(test_keep_alive),
-        cmocka_unit_test(test_smuggling), cmocka_unit_test(test_nul),
-        cmocka_unit_test(test_host),      cmocka_unit_test(test_target_and_version),
-        cmocka_unit_test(test_bodies),    cmocka_unit_test(test_head_limits),
-        cmocka_unit_test(test_gzip),      cmocka_unit_test(test_cookies),
-        cmocka_unit_test(test_etags),     cmocka_unit_test(test_noise),
+        cmocka_unit_test(test_simple),
+        cmocka_unit_test(test_every_truncation_is_partial),
+        cmocka_unit_test(test_pipelined),
+        cmocka_unit_test(test_keep_alive),
+        cmocka_unit_test(test_smuggling),
+        cmocka_unit_test(test_nul),
+        cmocka_unit_test(test_host),
+        cmocka_unit_test(test_target_and_version),
+        cmocka_unit_test(test_bodies),
+        cmocka_unit_test(test_head_limits),
+        cmocka_unit_test(test_gzip),
+        cmocka_unit_test(test_cookies),
+        cmocka_unit_test(test_cookies_of_one_name),
+        cmocka_unit_test(test_etags),
+        cmocka_unit_test(test_noise),
     };
     int result = cmocka_run_group_tests_name("http", tests, NULL, NULL);
     free(buffer);

@@ -27,7 +27,7 @@ static void test_macs(void **state)
         uint64_t incarnation = field_u64(vector, "incarnation");
         assert_int_equal(link_mac_shard(secret.data, secret.len, gateway.data, shard.data, incarnation, mac), 0);
         assert_hex_field(vector, "shard_mac", mac, sizeof mac);
-        /* What one side says cannot be said back by the other. */
+        // What one side says cannot be said back by the other.
         assert_int_equal(link_mac_gateway(secret.data, secret.len, gateway.data, shard.data, incarnation, other), 0);
         assert_memory_not_equal(mac, other, sizeof mac);
         blob_free(&secret);

@@ -71,7 +71,7 @@ static size_t again_ids(const json_t *fields, const struct link_message *msg)
     return link_encode_not_owner(encoded, msg->view, blob, msg->count);
 }
 
-/* Compares with the fields and encodes once more. */
+// Compares with the fields and encodes once more.
 static size_t again(const json_t *fields, const struct link_message *msg)
 {
     if (json_object_get(fields, "view") != NULL)
@@ -172,7 +172,7 @@ static void test_malformed_refused(void **state)
     json_decref(root);
 }
 
-/* Cut anywhere, or with any one byte changed to any other: refused, or read within its bounds (a sanitizer sees). */
+// Cut anywhere, or with any one byte changed to any other: refused, or read within its bounds (a sanitizer sees).
 static void test_cut_and_damaged(void **state)
 {
     (void)state;
@@ -203,7 +203,7 @@ static void test_cut_and_damaged(void **state)
     json_decref(root);
 }
 
-/* A batch of 512 of every kind is taken and fits the cap; one of 513 is refused. */
+// A batch of 512 of every kind is taken and fits the cap; one of 513 is refused.
 static void test_batches_bounded(void **state)
 {
     (void)state;

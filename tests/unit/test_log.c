@@ -1,7 +1,7 @@
 #include "check.h"
 
-#include "core/err.h"
-#include "io/log.h"
+#include "common/core/err.h"
+#include "common/io/log.h"
 
 #include <fcntl.h>
 #include <stdio.h>

@@ -1,7 +1,7 @@
 #include "check.h"
 
-#include "io/loop.h"
-#include "io/rand.h"
+#include "common/io/loop.h"
+#include "common/io/rand.h"
 
 #include <signal.h>
 #include <stdio.h>
@@ -125,6 +125,58 @@ static void test_deferred_calls_come_behind_what_is_ready(void **state)
     assert_string_equal(trace, "first second once again again again stop ");
 }
 
+struct ends {
+    struct loop_timer start, timer, end;
+    struct loop_deferred slice, outer, inner;
+    unsigned slices;
+};
+
+static void on_slice(void *arg)
+{
+    struct ends *ends = arg;
+    note("slice ");
+    loop_defer(loop, &ends->inner);
+    if (++ends->slices < 2)
+        loop_defer_last(loop, &ends->slice);
+}
+
+static void on_outer(void *arg)
+{
+    static char once_more[] = "once more ";
+    struct ends *ends = arg;
+    note("outer ");
+    loop_defer(loop, &ends->inner);
+    loop_defer(loop, &ends->outer); // not again in this turn
+    ends->outer.run = on_note;
+    ends->outer.arg = once_more;
+    loop_timer_arm_ms(&ends->timer, 0);
+}
+
+static void on_start(void *arg)
+{
+    struct ends *ends = arg;
+    loop_defer_last(loop, &ends->slice);
+    loop_defer(loop, &ends->outer);
+}
+
+// What a deferred call defers leaves in the same turn, and before a slice of long work; nothing runs twice in a turn.
+static void test_one_turn_has_one_end(void **state)
+{
+    (void)state;
+    static char later[] = "later ", inner[] = "inner ";
+    struct ends ends = {.slices = 0};
+    loop_timer_init(&ends.start, loop, on_start, &ends);
+    loop_timer_init(&ends.timer, loop, on_note, later);
+    loop_timer_init(&ends.end, loop, on_stop, NULL);
+    loop_deferred_init(&ends.slice, on_slice, &ends);
+    loop_deferred_init(&ends.outer, on_outer, &ends);
+    loop_deferred_init(&ends.inner, on_note, inner);
+    loop_timer_arm_ms(&ends.start, 0);
+    loop_timer_arm_ms(&ends.end, 50);
+    assert_int_equal(loop_run(loop), 0);
+    assert_string_equal(trace, "outer inner slice once more inner slice later inner stop ");
+}
+
 static void on_free(void *arg)
 {
     note("freed ");
@@ -238,6 +290,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(test_timers_fire_in_order_and_can_be_disarmed),
         TEST(test_deferred_calls_come_behind_what_is_ready),
+        TEST(test_one_turn_has_one_end),
         TEST(test_what_is_deferred_when_the_loop_stops_still_runs),
         TEST(test_time_stands_still_within_a_turn),
         TEST(test_lag_sees_a_blocking_callback),

@@ -15,7 +15,7 @@ static const char *const names[LUA_SCRIPT_COUNT] = {
     [LUA_PLACE] = "place", [LUA_POSITION] = "position", [LUA_SNAPSHOT] = "snapshot",
 };
 
-/* Each is its file, byte for byte, under its own number. */
+// Each is its file, byte for byte, under its own number.
 static void test_scripts_are_the_files(void **state)
 {
     (void)state;

@@ -1,6 +1,6 @@
 #include "check.h"
 
-#include "core/member.h"
+#include "common/core/member.h"
 
 #include <stdio.h>
 

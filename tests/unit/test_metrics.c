@@ -1,8 +1,8 @@
 #include "check.h"
 
-#include "io/metrics.h"
-#include "io/metrics_http.h"
-#include "io/sock.h"
+#include "common/io/metrics.h"
+#include "common/io/metrics_http.h"
+#include "common/io/sock.h"
 
 #include <event2/buffer.h>
 #include <stdio.h>

@@ -1,6 +1,6 @@
 #include "check.h"
 
-#include "core/mix.h"
+#include "common/core/mix.h"
 
 static void test_known_values(void **state)
 {

@@ -1,8 +1,8 @@
 #include "check.h"
 
-#include "io/msg_sock.h"
-#include "io/rand.h"
-#include "io/sock.h"
+#include "common/io/msg_sock.h"
+#include "common/io/rand.h"
+#include "common/io/sock.h"
 
 #include <arpa/inet.h>
 #include <netinet/in.h>

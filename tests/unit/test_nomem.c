@@ -4,11 +4,11 @@
 
 #include "check.h"
 
-#include "core/replica.h"
-#include "io/metrics_http.h"
-#include "io/msg_sock.h"
-#include "io/redis_queue.h"
-#include "io/sock.h"
+#include "common/core/replica.h"
+#include "common/io/metrics_http.h"
+#include "common/io/msg_sock.h"
+#include "common/io/redis_queue.h"
+#include "common/io/sock.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -4,7 +4,7 @@
 
 static bool allowed(const char *origin, const char *host, const char *list)
 {
-    return origin_allowed(check_guarded(origin, strlen(origin)), strlen(origin), host, strlen(host), list);
+    return origin_allowed(check_guarded(origin, strlen(origin)), strlen(origin), host, strlen(host), false, list);
 }
 
 static void test_same_host(void **state)
@@ -23,6 +23,16 @@ static void test_same_host(void **state)
     assert_false(allowed("http://evil.org", "example.org", ""));
     assert_false(allowed("http://example.org.evil.org", "example.org", ""));
     assert_false(allowed("http://evilexample.org", "example.org", ""));
+}
+
+static void test_over_tls(void **state)
+{
+    (void)state;
+    const char *host = "example.org";
+    const char *plain = "http://example.org", *safe = "https://example.org";
+    assert_true(origin_allowed(safe, strlen(safe), host, strlen(host), true, ""));
+    assert_false(origin_allowed(plain, strlen(plain), host, strlen(host), true, ""));
+    assert_true(origin_allowed(plain, strlen(plain), host, strlen(host), true, "http://example.org"));
 }
 
 static void test_malformed(void **state)
@@ -70,6 +80,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_same_host),
+        cmocka_unit_test(test_over_tls),
         cmocka_unit_test(test_malformed),
         cmocka_unit_test(test_list),
     };

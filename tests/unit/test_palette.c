@@ -1,6 +1,6 @@
 #include "check.h"
 
-#include "core/palette.h"
+#include "common/core/palette.h"
 
 #include <stdio.h>
 

@@ -647,6 +647,137 @@ static void test_the_windows_come_with_the_tile(void **state)
     close_scene(&scene);
 }
 
+static void test_windows_that_do_not_fit(void **state)
+{
+    (void)state;
+    const struct place_options options = {.address = ME, .incarnation = INCARNATION, .windows_max = 1};
+    struct scene scene = {.place = place_new(&options), .redis = fake_new(), .now = {1000000}};
+    struct place_take take;
+    uint8_t field[16] = {1}, value[WINDOW_LEN] = {1};
+    set_config(&scene, 0);
+    place_peer_open(scene.place, PEER);
+    place_connected(scene.place);
+    assert_true(place_next_view(scene.place));
+    read_view(&scene, true);
+    ask(&scene, 1, 0, 1, 1);
+    assert_true(place_next_take(scene.place, &take));
+    const struct place_taken taken = {.epoch = 5, .pos = {4, 1}, .px = value, .px_len = 1};
+    place_taken(scene.place, scene.now, take.tile, &taken);
+    for (field[1] = 0; field[1] < 3; field[1]++)
+        place_taken_window(scene.place, scene.now, take.tile, field, sizeof field, value, sizeof value);
+    // What was placed would not be recognised: nothing is, and the tile is not kept.
+    expect_verdict(&scene, 1, VERDICT_OVERLOADED, 0);
+    assert_int_equal(place_stats(scene.place)->owned, 0);
+    assert_int_equal(place_stats(scene.place)->windows, 0);
+    assert_false(run_batch(&scene));
+    assert_true(place_is_quiet(scene.place));
+    close_scene(&scene);
+}
+
+static void test_a_taking_that_redis_refuses(void **state)
+{
+    (void)state;
+    struct scene scene;
+    struct place_take take;
+    open_scene(&scene, 0, 0);
+    ask(&scene, 1, 0, 1, 1);
+    assert_true(place_next_take(scene.place, &take));
+    ask(&scene, 1, 1, 1, 2);
+    place_take_refused(scene.place, take.tile);
+    expect_verdict(&scene, 1, VERDICT_READ_ONLY, 0);
+    assert_int_equal(scene.verdict.next_nonce, 1);
+    expect_verdict(&scene, 2, VERDICT_READ_ONLY, 0);
+    assert_false(place_next_take(scene.place, &take));
+    assert_true(place_is_quiet(scene.place));
+    close_scene(&scene);
+}
+
+// A batch that breaks every connection must not do so for ever.
+static void test_nothing_is_tried_for_ever(void **state)
+{
+    (void)state;
+    struct scene scene;
+    struct batch_args args;
+    open_scene(&scene, 0, 0);
+    ask(&scene, 1, 0, 1, 1);
+    uint32_t tries = 0;
+    while (!place_is_quiet(scene.place)) {
+        take_all(&scene);
+        struct batch *batch = place_next_batch(scene.place, scene.now, &args);
+        assert_non_null(batch);
+        scene.now = monotime_add_ms(scene.now, 300);
+        place_batch_unknown(scene.place, scene.now, batch);
+        place_disconnected(scene.place, scene.now);
+        place_tick(scene.place, scene.now);
+        assert_true(++tries <= PLACE_TRY_MS / 300);
+        struct draw *draw = place_next_answer(scene.place);
+        if (draw != NULL) {
+            assert_true(draw->not_owner);
+            place_release(scene.place, draw);
+        }
+        place_connected(scene.place);
+        assert_true(place_next_view(scene.place));
+        read_view(&scene, true);
+    }
+    assert_int_equal(tries, PLACE_TRY_MS / 300);
+    close_scene(&scene);
+}
+
+static void test_before_the_configuration_is_known(void **state)
+{
+    (void)state;
+    const struct place_options options = {.address = ME, .incarnation = INCARNATION};
+    struct scene scene = {.place = place_new(&options), .redis = fake_new(), .now = {1000000}};
+    place_peer_open(scene.place, PEER);
+    assert_int_equal(ask(&scene, 1, 64, 1, 1), PLACE_NOT_OWNER);
+    // Another of that tile may be under way and would overtake it: the link has to go.
+    assert_true(place_peer(scene.place, PEER)->broken);
+    close_scene(&scene);
+}
+
+static void test_beats_of_many_tiles(void **state)
+{
+    (void)state;
+    struct scene scene;
+    struct batch_args args;
+    struct place_beat beat;
+    open_scene(&scene, 0, 0);
+    for (uint16_t tile = 0; tile < 8; tile++)
+        ask(&scene, 1, (uint16_t)(tile * FAKE_EDGE), 1, tile + 1u);
+    take_all(&scene);
+    assert_true(run_batch(&scene));
+    ask(&scene, 1, FAKE_EDGE, 1, 100);
+    struct batch *batch = place_next_batch(scene.place, scene.now, &args);
+    place_tick(scene.place, scene.now);
+    uint32_t beats = 0;
+    for (; place_next_beat(scene.place, &beat); beats++)
+        assert_int_not_equal(beat.tile.tx, 1);
+    assert_int_equal(beats, 7);
+    // The one that was in a batch follows.
+    size_t count = fake_place(scene.redis, &args);
+    assert_int_equal(place_batch_done(scene.place, scene.now, batch, scene.redis->results, count), 0);
+    assert_true(place_next_beat(scene.place, &beat));
+    assert_int_equal(beat.tile.tx, 1);
+    assert_int_equal(beat.seq, 2);
+    assert_false(place_next_beat(scene.place, &beat));
+    // Only those placed on lately go on.
+    scene.now = monotime_add_ms(scene.now, PLACE_BEAT_AFTER_MS - 1);
+    ask(&scene, 1, 3 * FAKE_EDGE, 1, 101);
+    assert_true(run_batch(&scene));
+    scene.now = monotime_add_ms(scene.now, 1);
+    place_tick(scene.place, scene.now);
+    assert_true(place_next_beat(scene.place, &beat));
+    assert_int_equal(beat.tile.tx, 3);
+    assert_false(place_next_beat(scene.place, &beat));
+    // And none of a tile that was given up.
+    scene.now = monotime_add_ms(scene.now, PLACE_BEAT_EVERY_MS);
+    place_tick(scene.place, scene.now);
+    place_disconnected(scene.place, scene.now);
+    place_connected(scene.place);
+    assert_false(place_next_beat(scene.place, &beat));
+    close_scene(&scene);
+}
+
 static void test_a_tile_without_numbers_left(void **state)
 {
     (void)state;
@@ -685,6 +816,11 @@ int main(void)
         cmocka_unit_test(test_a_repetition_of_what_was_not_placed),
         cmocka_unit_test(test_leaving),
         cmocka_unit_test(test_the_windows_come_with_the_tile),
+        cmocka_unit_test(test_windows_that_do_not_fit),
+        cmocka_unit_test(test_a_taking_that_redis_refuses),
+        cmocka_unit_test(test_nothing_is_tried_for_ever),
+        cmocka_unit_test(test_before_the_configuration_is_known),
+        cmocka_unit_test(test_beats_of_many_tiles),
         cmocka_unit_test(test_a_tile_without_numbers_left),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,6 +1,6 @@
 #include "check.h"
 
-#include "core/pressure.h"
+#include "common/core/pressure.h"
 
 static int parse(struct pressure *pressure, const char *text)
 {

@@ -3,7 +3,7 @@
 #include "check.h"
 #include "redis_server.h"
 
-#include "io/redis_conn.h"
+#include "common/io/redis_conn.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -2,8 +2,8 @@
 
 #include "check.h"
 
-#include "io/redis_conn.h"
-#include "io/sock.h"
+#include "common/io/redis_conn.h"
+#include "common/io/sock.h"
 
 #include <event2/buffer.h>
 #include <stdio.h>

@@ -1,7 +1,7 @@
 #include "check.h"
 
-#include "core/mix.h"
-#include "core/replica.h"
+#include "common/core/mix.h"
+#include "common/core/replica.h"
 
 #include <stdlib.h>
 

@@ -1,4 +1,4 @@
-/* Draws on their way, one scene after the other. */
+// Draws on their way, one scene after the other.
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -55,7 +55,7 @@ static void set_view(struct scene *s, uint64_t number, const char *first, const 
     route_set_view(s->route, &s->view, s->now);
 }
 
-/* Opens what is to be opened and says that it is up; closing is looked at by the scenes themselves. */
+// Opens what is to be opened and says that it is up; closing is looked at by the scenes themselves.
 static uint16_t open_one(struct scene *s, const char *address)
 {
     struct route_link_change change;
@@ -66,7 +66,7 @@ static uint16_t open_one(struct scene *s, const char *address)
     return change.slot;
 }
 
-/* A tile that this member owns in the scene's view. */
+// A tile that this member owns in the scene's view.
 static struct tile tile_of(const struct scene *s, const char *address)
 {
     for (uint16_t tx = 0;; tx++) {
@@ -87,7 +87,7 @@ static void submit(struct scene *s, struct tile tile)
     assert_int_equal(submit_for(s, &s->client, tile), 0);
 }
 
-/* The next FORWARD holds exactly these nonces; gives their ids. */
+// The next FORWARD holds exactly these nonces; gives their ids.
 static void expect_forward(struct scene *s, uint16_t slot, uint32_t refusals, const uint32_t *nonces, uint32_t count,
                            uint8_t *ids)
 {
@@ -137,7 +137,7 @@ static void expect_no_verdict(struct scene *s)
     assert_false(route_next_verdict(s->route, &client, &verdict, &submitted));
 }
 
-/* ---- Scenes */
+// ---- Scenes --------------------------------------------------------------------------------------------------------
 
 static void test_there_and_back(void **state)
 {
@@ -211,7 +211,7 @@ static void test_refused_keeps_order(void **state)
     submit(s, tile);
     expect_forward(s, a, 0, (uint32_t[]){1, 2, 3}, 3, ids);
 
-    /* The first two come back; the third is still there, so nothing may leave, however long that takes. */
+    // The first two come back; the third is still there, so nothing may leave, however long that takes.
     assert_int_equal(route_not_owner(s->route, a, 1, ids, 2, s->now), 0);
     submit(s, tile);
     pass_ms(s, 1000);
@@ -241,7 +241,7 @@ static void test_retries_slow_down(void **state)
         expect_forward(s, a, i + 1, (uint32_t[]){1}, 1, ids);
     }
     answer(s, a, ids, 0, VERDICT_PLACED);
-    /* A success starts over. */
+    // A success starts over.
     submit(s, (struct tile){5, 5});
     expect_forward(s, a, 9, (uint32_t[]){2}, 1, ids);
     assert_int_equal(route_not_owner(s->route, a, 1, ids, 1, s->now), 0);
@@ -361,7 +361,7 @@ static void test_leaving_link_finishes(void **state)
     assert_false(route_next_link(s->route, s->now, &change));
     submit(s, (struct tile){0, 0});
 
-    /* It said nothing for half a second: the draws go to the new owner. */
+    // It said nothing for half a second: the draws go to the new owner.
     assert_true(route_deadline(s->route).us == s->now.us + 1000);
     pass_ms(s, 1);
     assert_true(route_next_link(s->route, s->now, &change));
@@ -371,7 +371,7 @@ static void test_leaving_link_finishes(void **state)
     pass_ms(s, 10);
     expect_forward(s, b, 0, (uint32_t[]){1, 2}, 2, ids);
 
-    /* One that comes back in time stays. */
+    // One that comes back in time stays.
     set_view(s, 3, A, NULL);
     a = open_one(s, A);
     set_view(s, 4, A, B);
@@ -397,7 +397,7 @@ static void test_too_late(void **state)
     assert_int_equal(s->client.in_flight, 0);
     assert_int_equal(route_stats(s->route)->in_flight, 3);
 
-    /* What comes for them now is dropped, and they are not sent again. */
+    // What comes for them now is dropped, and they are not sent again.
     answer(s, a, ids, 0, VERDICT_PLACED);
     assert_int_equal(route_not_owner(s->route, a, 1, ids + LINK_ID_LEN, 1, s->now), 0);
     route_link_down(s->route, a, s->now);
@@ -442,7 +442,7 @@ static void test_forget(void **state)
     assert_int_equal(s->client.in_flight, 0);
     expect_no_verdict(s);
 
-    /* They go on, also over a refusal. */
+    // They go on, also over a refusal.
     assert_int_equal(route_not_owner(s->route, a, 1, ids + LINK_ID_LEN, 1, s->now), 0);
     pass_ms(s, 10);
     expect_forward(s, a, 1, (uint32_t[]){2}, 1, ids + LINK_ID_LEN);
@@ -480,13 +480,13 @@ static void test_bounds(void **state)
     assert_int_equal(sent, LIMIT_LINK_IN_FLIGHT);
     assert_int_equal(route_stats(s->route)->waiting, LIMIT_GATEWAY_WAITING - LIMIT_LINK_IN_FLIGHT);
 
-    /* Each answer makes room for one. */
+    // Each answer makes room for one.
     assert_int_equal(route_verdicts(s->route, a, verdicts, 3, s->now), 0);
     assert_true(route_next_forward(s->route, &forward));
     assert_int_equal(forward.count, 3);
     assert_false(route_has_forward(s->route));
 
-    /* A lost link may bring back more than may wait; then nothing new is taken. */
+    // A lost link may bring back more than may wait; then nothing new is taken.
     while (submit_for(s, &clients[taken % 100], (struct tile){(uint16_t)(taken % 7), 0}) == 0)
         taken++;
     route_link_down(s->route, a, s->now);
@@ -544,7 +544,7 @@ static void test_steady_state_reuses(void **state)
 static void test_many_views(void **state)
 {
     struct scene *s = *state;
-    /* Whole memberships are replaced faster than their links may be closed. */
+    // Whole memberships are replaced faster than their links may be closed.
     uint32_t open = 0;
     struct route_link_change change;
     for (uint64_t number = 1; number <= 5; number++) {

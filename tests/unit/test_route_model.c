@@ -1,13 +1,13 @@
-/* Random lives of a gateway among shards that refuse, reorder between tiles, die and come back, while views change; and
- * clients that repeat what was answered UNAVAILABLE, or leave. After each life:
- *
- *   - every draw had exactly one verdict, unless its client had left
- *   - PLACED was answered for nothing that was not applied
- *   - draws of one tile were applied in the order in which they were handed in, each at its first time in its place
- *   - no tile had draws in flight to two shards
- *   - nothing was left over
- *
- * The shards follow PROTOCOL.md, part 2. A tile belongs to who took it last, as the fence of Redis has it. */
+// Random lives of a gateway among shards that refuse, reorder between tiles, die and come back, while views change; and
+// clients that repeat what was answered UNAVAILABLE, or leave. After each life:
+//
+//   - every draw had exactly one verdict, unless its client had left
+//   - PLACED was answered for nothing that was not applied
+//   - draws of one tile were applied in the order in which they were handed in, each at its first time in its place
+//   - no tile had draws in flight to two shards
+//   - nothing was left over
+//
+// The shards follow PROTOCOL.md, part 2. A tile belongs to who took it last, as the fence of Redis has it.
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -33,44 +33,44 @@
 struct model_draw {
     uint16_t client, tile;
     bool applied;
-    struct monotime first; /* handed in */
+    struct monotime first; // handed in
     uint32_t verdicts;
     bool forgotten;
-    uint32_t order; /* of handing in, the latest */
+    uint32_t order; // of handing in, the latest
 };
 
 struct inbox_draw {
     uint32_t id, nonce, refusals;
     uint16_t tile;
-    uint32_t link; /* the life of the link that it came on */
+    uint32_t link; // the life of the link that it came on
 };
 
 struct shard {
     char address[32];
     bool alive, member, link_up;
     uint16_t slot;
-    uint32_t link; /* counts lives of the link */
-    uint64_t view; /* that it has read */
+    uint32_t link; // counts lives of the link
+    uint64_t view; // that it has read
     uint32_t sent_refusals;
-    uint32_t refused_until[TILES]; /* refuses draws of the tile until a FORWARD has seen so many; 0 = does not */
+    uint32_t refused_until[TILES]; // refuses draws of the tile until a FORWARD has seen so many; 0 = does not
     struct inbox_draw inbox[INBOX_MAX];
     uint32_t inbox_count;
 };
 
 struct life {
     uint64_t random;
-    bool calm; /* nothing takes 3 s */
+    bool calm; // nothing takes 3 s
     struct route *route;
     struct monotime now;
-    struct member_view view; /* the truth */
+    struct member_view view; // the truth
     bool view_readable;
     struct shard shards[SHARDS];
     int taken_by[TILES];
-    uint32_t flight_of[TILES]; /* in flight by the model's count, and where */
+    uint32_t flight_of[TILES]; // in flight by the model's count, and where
     struct cluster_client clients[CLIENTS];
-    struct model_draw draws[DRAWS_MAX]; /* by nonce - 1 */
+    struct model_draw draws[DRAWS_MAX]; // by nonce - 1
     uint32_t draw_count, order_count;
-    uint32_t last_applied[TILES]; /* order */
+    uint32_t last_applied[TILES]; // order
     uint32_t to_repeat[DRAWS_MAX];
     uint32_t to_repeat_count;
 };
@@ -168,7 +168,7 @@ static void leave(void)
     assert_null(life.clients[i].draws);
 }
 
-/* ---- Shards */
+// ---- Shards --------------------------------------------------------------------------------------------------------
 
 static struct shard *shard_in(uint16_t slot)
 {
@@ -179,7 +179,7 @@ static struct shard *shard_in(uint16_t slot)
     return NULL;
 }
 
-/* What stands behind a refused draw of a link that is gone must not be applied either. */
+// What stands behind a refused draw of a link that is gone must not be applied either.
 static void drop_refused(struct shard *shard)
 {
     uint32_t kept = 0;
@@ -238,7 +238,7 @@ static uint32_t tile_index(uint32_t nonce)
     return life.draws[nonce - 1].tile;
 }
 
-/* Everything that is to go leaves, and is in the inboxes then. */
+// Everything that is to go leaves, and is in the inboxes then.
 static void flush(void)
 {
     struct route_forward forward;
@@ -286,7 +286,7 @@ static void apply(const struct inbox_draw *draw)
     if (record->applied)
         return;
     record->applied = true;
-    /* After that the gateway has let go of it: a shard that it lost may still apply it, or the client repeat it. */
+    // After that the gateway has let go of it: a shard that it lost may still apply it, or the client repeat it.
     if (monotime_reached(monotime_add_ms(record->first, ROUTE_GIVE_UP_MS), life.now))
         return;
     assert_true(record->order > life.last_applied[draw->tile]);
@@ -313,7 +313,7 @@ static void decide(struct shard *shard, const struct inbox_draw *draw)
     bool mine = life.taken_by[draw->tile] == me;
     bool blocked = current && shard->refused_until[draw->tile] > draw->refusals;
     if (!mine || blocked || below(8) == 0) {
-        /* Draws of links that are gone are dropped in order, too: nobody follows them. */
+        // Draws of links that are gone are dropped in order, too: nobody follows them.
         if (current)
             refuse(shard, draw);
         else
@@ -330,7 +330,7 @@ static void decide(struct shard *shard, const struct inbox_draw *draw)
     assert_int_equal(route_verdicts(life.route, shard->slot, record, 1, life.now), 0);
 }
 
-/* The next draw of a random tile: in order within the tile, in none between tiles. */
+// The next draw of a random tile: in order within the tile, in none between tiles.
 static void work(struct shard *shard)
 {
     uint32_t start = below(TILES);
@@ -353,7 +353,7 @@ static void die(struct shard *shard)
     shard->inbox_count = 0;
 }
 
-/* ---- Lives */
+// ---- Lives ---------------------------------------------------------------------------------------------------------
 
 static void disturb(void)
 {
@@ -418,7 +418,7 @@ static void step(void)
         flush();
 }
 
-/* Everything heals, and all draws find their end. */
+// Everything heals, and all draws find their end.
 static void settle(void)
 {
     life.view_readable = true;
@@ -498,7 +498,7 @@ static void test_lives(void **state)
     last_seed = 0;
 }
 
-/* A life that failed is lived again with its seed. */
+// A life that failed is lived again with its seed.
 static int say_seed(void **state)
 {
     (void)state;

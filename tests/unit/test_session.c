@@ -41,6 +41,29 @@ static void test_issue_and_read(void **state)
     assert_int_equal(read_with("authorization: bearer ", issued.text, NOW, &got), 0);
 }
 
+// Another site of the domain may have set a cookie of our name, and browsers send the longer path first.
+static void test_a_bad_token_does_not_hide_a_good_one(void **state)
+{
+    (void)state;
+    struct session issued, other, got;
+    char header[400], many[400] = "Cookie: a=1";
+    assert_int_equal(session_issue(&issued, &keys, 42, NOW, LIFE), 0);
+    assert_int_equal(session_issue(&other, &other_keys, 43, NOW, LIFE), 0);
+    snprintf(header, sizeof header, "Cookie: tessera_session=%s; tessera_session=", other.text);
+    assert_int_equal(read_with(header, issued.text, NOW, &got), 0);
+    assert_int_equal(got.token.user, 42);
+    assert_int_equal(read_with("Cookie: tessera_session=x\r\nCookie: tessera_session=", issued.text, NOW, &got), 0);
+    snprintf(header, sizeof header, "Cookie: tessera_session=%s\r\nAuthorization: Bearer ", other.text);
+    assert_int_equal(read_with(header, issued.text, NOW, &got), 0);
+    assert_int_equal(got.token.user, 42);
+    assert_int_equal(read_with(header, "rubbish", NOW, &got), ERR_AUTH);
+    // The work for one request has a bound.
+    for (unsigned i = 0; i < SESSION_COOKIES_MAX; i++)
+        snprintf(many + strlen(many), sizeof many - strlen(many), "; tessera_session=x");
+    snprintf(many + strlen(many), sizeof many - strlen(many), "; tessera_session=");
+    assert_int_equal(read_with(many, issued.text, NOW, &got), ERR_MALFORMED);
+}
+
 static void test_refusals(void **state)
 {
     (void)state;
@@ -102,11 +125,9 @@ static void test_cookie(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_issue_and_read),
-        cmocka_unit_test(test_refusals),
-        cmocka_unit_test(test_every_change_of_a_token_is_refused),
-        cmocka_unit_test(test_renewal),
-        cmocka_unit_test(test_cookie),
+        cmocka_unit_test(test_issue_and_read), cmocka_unit_test(test_a_bad_token_does_not_hide_a_good_one),
+        cmocka_unit_test(test_refusals),       cmocka_unit_test(test_every_change_of_a_token_is_refused),
+        cmocka_unit_test(test_renewal),        cmocka_unit_test(test_cookie),
     };
     return cmocka_run_group_tests_name("session", tests, setup, NULL);
 }

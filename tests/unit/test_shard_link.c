@@ -1,4 +1,4 @@
-/* The link against a shard that does as the scene says. */
+// The link against a shard that does as the scene says.
 #include "check.h"
 
 #include <stdio.h>
@@ -15,7 +15,7 @@
 static const uint8_t secret[] = "a secret of thirty-two characters";
 static const uint8_t other_secret[] = "another one of thirty-two letters";
 
-/* What the fake shard does wrong. */
+// What the fake shard does wrong.
 enum manner { POLITE, SILENT, NO_ACCEPT, OTHER_SECRET, OTHER_VERSION, ACCEPTS_FIRST, HALF_CHALLENGE, MUTE };
 
 struct scene {
@@ -24,7 +24,7 @@ struct scene {
     struct event accept;
     char address[SOCK_TEXT_SIZE];
     enum manner manner;
-    struct msg_sock *shard; /* the shard's end of the latest connection */
+    struct msg_sock *shard; // the shard's end of the latest connection
     uint8_t shard_nonce[LINK_NONCE_LEN];
     unsigned connections, pings, forwards;
     struct link_message forward;
@@ -33,11 +33,11 @@ struct scene {
     struct shard_link *link;
     unsigned ups, downs, verdicts, not_owners, pongs;
     uint64_t view, incarnation;
-    int answer; /* of the handlers of records */
+    int answer; // of the handlers of records
     bool close_in_handler;
 };
 
-/* ---- The shard */
+// ---- The shard -----------------------------------------------------------------------------------------------------
 
 static void shard_send(struct scene *s, const uint8_t *msg, size_t len)
 {
@@ -131,7 +131,7 @@ static void on_acceptable(evutil_socket_t fd, short what, void *arg)
     s->connections++;
 }
 
-/* ---- The owner of the link */
+// ---- The owner of the link -----------------------------------------------------------------------------------------
 
 static void on_up(void *arg, uint64_t incarnation, uint64_t view)
 {
@@ -217,7 +217,7 @@ static int teardown(void **state)
     return 0;
 }
 
-/* Turns the loop until the count is reached, or for that long. */
+// Turns the loop until the count is reached, or for that long.
 static void turn_until(struct scene *s, const unsigned *count, unsigned wanted, int64_t most_ms)
 {
     struct monotime end = monotime_add_ms(loop_now_exact(), most_ms);
@@ -233,7 +233,7 @@ static void turn_ms(struct scene *s, int64_t ms)
         loop_run_once(s->loop, 10);
 }
 
-/* ---- Scenes */
+// ---- Scenes --------------------------------------------------------------------------------------------------------
 
 static void send_verdicts(struct scene *s, uint32_t count)
 {
@@ -283,7 +283,7 @@ static void test_comes_back(void **state)
     }
     turn_until(s, &s->ups, 4, 3000);
 
-    /* Nobody listens for a while. */
+    // Nobody listens for a while.
     close(s->listener);
     event_del(&s->accept);
     msg_sock_close(s->shard);
@@ -298,7 +298,7 @@ static void test_comes_back(void **state)
     turn_until(s, &s->ups, 5, 3000);
 }
 
-/* Never up, tried again and again, but not in a rush. */
+// Never up, tried again and again, but not in a rush.
 static void never_up(struct scene *s, enum manner manner)
 {
     s->manner = manner;
@@ -321,7 +321,7 @@ static void test_wrong_challenge(void **state)
     never_up(*state, ACCEPTS_FIRST);
     never_up(*state, HALF_CHALLENGE);
 
-    /* And then one that is as it should be. */
+    // And then one that is as it should be.
     struct scene *s = *state;
     s->manner = POLITE;
     open_link(s);
@@ -334,16 +334,16 @@ static void test_nonsense_breaks_it(void **state)
     uint8_t msg[256];
     open_link(s);
     turn_until(s, &s->ups, 1, 3000);
-    shard_challenge(s); /* out of place now */
+    shard_challenge(s); // out of place now
     turn_until(s, &s->downs, 1, 3000);
     turn_until(s, &s->ups, 2, 3000);
-    shard_send(s, msg, link_encode_ping(msg)); /* the gateway's to send */
+    shard_send(s, msg, link_encode_ping(msg)); // the gateway's to send
     turn_until(s, &s->downs, 2, 3000);
     turn_until(s, &s->ups, 3, 3000);
     shard_send(s, (const uint8_t *)"\x92\x05", 2);
     turn_until(s, &s->downs, 3, 3000);
     turn_until(s, &s->ups, 4, 3000);
-    s->answer = ERR_MALFORMED; /* well-formed, but the owner of the link knows better */
+    s->answer = ERR_MALFORMED; // well-formed, but the owner of the link knows better
     send_verdicts(s, 1);
     turn_until(s, &s->downs, 4, 3000);
     turn_until(s, &s->ups, 5, 3000);
@@ -372,7 +372,7 @@ static void test_alive_and_lost(void **state)
     turn_until(s, &s->pongs, 1, 1500);
     assert_true(s->view == 6);
 
-    /* A shard that is silent is asked, also while draws go to it, and given up after 3 s. */
+    // A shard that is silent is asked, also while draws go to it, and given up after 3 s.
     s->manner = MUTE;
     struct monotime begin = loop_now_exact();
     uint8_t draw[LINK_DRAW_LEN] = {0};

@@ -1,6 +1,6 @@
 #include "check.h"
 
-#include "io/sock.h"
+#include "common/io/sock.h"
 
 #include <arpa/inet.h>
 #include <netinet/in.h>

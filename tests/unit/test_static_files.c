@@ -110,6 +110,22 @@ static void test_table(void **state)
     static_files_free(&files);
 }
 
+// As a release is switched: the folder's name is a link.
+static void test_folder_that_is_a_link(void **state)
+{
+    (void)state;
+    char error[256], link_path[128];
+    struct static_files files;
+    put("index.html", "x", 1);
+    put("src/main.js", "x", 1);
+    snprintf(link_path, sizeof link_path, "%s/.current", dir);
+    assert_int_equal(symlink(dir, link_path), 0);
+    assert_int_equal(static_files_load(&files, link_path, error, sizeof error), 0);
+    assert_int_equal(files.count, 2);
+    assert_non_null(find(&files, "/src/main.js"));
+    static_files_free(&files);
+}
+
 static void test_no_page(void **state)
 {
     (void)state;
@@ -149,6 +165,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_table, make_dir, remove_dir),
+        cmocka_unit_test_setup_teardown(test_folder_that_is_a_link, make_dir, remove_dir),
         cmocka_unit_test_setup_teardown(test_no_page, make_dir, remove_dir),
         cmocka_unit_test_setup_teardown(test_bounds, make_dir, remove_dir),
     };

@@ -1,4 +1,4 @@
-/* Replies of Redis, right and wrong, read as store reads them. */
+// Replies of Redis, right and wrong, read as store reads them.
 #include "check.h"
 
 #include <stdio.h>
@@ -19,7 +19,7 @@ static redisReply *parse(const char *resp, size_t len)
 
 #define PARSE(literal_) parse((literal_), sizeof(literal_) - 1)
 
-/* An array of texts. */
+// An array of texts.
 static redisReply *texts(size_t count, const char *const *items)
 {
     static char resp[1 << 16];

@@ -1,8 +1,8 @@
 #include "check.h"
 
-#include "core/bytes.h"
-#include "core/hmac.h"
-#include "core/token.h"
+#include "common/core/bytes.h"
+#include "common/core/hmac.h"
+#include "common/core/token.h"
 
 #include <stdio.h>
 

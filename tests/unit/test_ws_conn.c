@@ -425,6 +425,22 @@ static void test_stays_paused_until_the_answers_are_gone(void **state)
     shared_buf_unref(buf);
 }
 
+// Whatever costs a turn is held to the rate, also what has no answer.
+static void test_pongs_count(void **state)
+{
+    (void)state;
+    uint8_t bytes[100 * 6];
+    size_t len = 0;
+    struct ws_conn *ws = joined_client();
+    edge->options.message_rate = 10;
+    bucket_init(&ws->bucket, 10, 20, loop_now(loop));
+    for (unsigned i = 0; i < 100; i++)
+        len += frame(bytes + len, 0x8a, NULL, 0);
+    say(bytes, len);
+    assert_int_equal(ws->pauses, WS_PAUSE_RATE);
+    assert_true(edge->stats.messages < 50);
+}
+
 static void test_draws_in_flight(void **state)
 {
     (void)state;
@@ -597,6 +613,7 @@ int main(void)
         TEST(test_too_slow),
         TEST(test_one_pong_and_the_latest),
         TEST(test_stays_paused_until_the_answers_are_gone),
+        TEST(test_pongs_count),
         TEST(test_draws_in_flight),
         TEST(test_many_draws_in_one_segment),
         TEST(test_client_that_vanishes),

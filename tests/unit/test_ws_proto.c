@@ -9,7 +9,7 @@
 #include "proto/ws_proto.h"
 #include "tests/unit/vectors.h"
 
-/* Per type: decode the bytes, compare with the fields, and encode the fields to the same bytes. */
+// Per type: decode the bytes, compare with the fields, and encode the fields to the same bytes.
 typedef int decode_fn(const struct blob *msg, const json_t *fields, struct blob *again);
 
 static void compare_entries(const json_t *fields, const uint8_t *entries, uint16_t count, struct ws_entry *out)
@@ -99,7 +99,7 @@ static int try_verdict(const struct blob *msg, const json_t *fields, struct blob
     assert_int_equal(field_number(fields, "waitMs"), verdict.wait_ms);
     assert_int_equal(field_number(fields, "seq"), verdict.seq);
     again->len = ws_encode_verdict(again->data, &verdict);
-    /* Reserved bytes are written as 0 and ignored when read. */
+    // Reserved bytes are written as 0 and ignored when read.
     memcpy(again->data + 6, msg->data + 6, 2);
     return 0;
 }
@@ -195,7 +195,7 @@ static int try_error(const struct blob *msg, const json_t *fields, struct blob *
 static const struct {
     const char *type;
     decode_fn *try;
-    bool shorter_is_fine; /* down to its head */
+    bool shorter_is_fine; // down to its head
 } types[] = {
     {"hello", try_hello, false},      {"watch", try_watch, false},     {"resume", try_watch, false},
     {"draw", try_draw, false},        {"welcome", try_welcome, false}, {"verdict", try_verdict, false},
@@ -254,7 +254,7 @@ static void test_malformed_refused(void **state)
     json_decref(root);
 }
 
-/* Cut at every length, and read as every other type. */
+// Cut at every length, and read as every other type.
 static void test_cut_and_mistaken_refused(void **state)
 {
     (void)state;
@@ -295,7 +295,7 @@ static void test_most_updates_of_a_tile_frame(void **state)
     }
 }
 
-/* The greatest HELLO is what the limit of a client's message was made for. */
+// The greatest HELLO is what the limit of a client's message was made for.
 static void test_greatest_hello_fits_the_limit(void **state)
 {
     (void)state;

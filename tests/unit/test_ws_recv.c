@@ -20,7 +20,7 @@ static uint8_t wire[200000];
 static size_t wire_len;
 
 static struct seen {
-    unsigned messages, pings, frames;
+    unsigned messages, pings, pongs, frames;
     size_t bytes;
     uint8_t last[LIMIT_WS_MESSAGE];
     size_t last_len;
@@ -77,7 +77,13 @@ static void on_ping(void *arg, const uint8_t *payload, size_t len)
     seen.pings++;
 }
 
-static const struct ws_recv_handlers handlers = {may_read, on_message, on_ping};
+static void on_pong(void *arg)
+{
+    (void)arg;
+    seen.pongs++;
+}
+
+static const struct ws_recv_handlers handlers = {may_read, on_message, on_ping, on_pong};
 
 static void begin(void)
 {
@@ -348,6 +354,7 @@ static void test_pings(void **state)
         memset(&seen, 0, sizeof seen);
         assert_int_equal(feed(steps[i], NULL).end, WS_RECV_GOES_ON);
         assert_int_equal(seen.pings, 3000);
+        assert_int_equal(seen.pongs, 1);
         assert_int_equal(seen.frames, 3001);
     }
 }
