@@ -159,7 +159,7 @@ test: setup-test
 	@tests/run all
 
 run: setup
-	@$(MAKE) -j"$$(nproc)" all
+	@$(MAKE) --no-print-directory -s -j"$$(nproc)" all
 	deploy/run-cluster
 
 clean:

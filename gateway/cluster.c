@@ -181,6 +181,7 @@ struct cluster *cluster_new(struct loop *loop, struct metrics *metrics, struct s
     cluster->secret = options->secret;
     cluster->secret_len = options->secret_len;
     cluster->flags = options->flags;
+    cluster->flags_given = options->flags_given;
     cluster->events = *events;
     cluster->id = rand_u64();
     cluster->wake_at = MONOTIME_NEVER;

@@ -25,6 +25,7 @@ struct cluster_options {
     const uint8_t *secret; // cluster secret; must outlive the cluster
     size_t secret_len;
     struct canvas_config flags; // to seed with
+    unsigned flags_given;       // of these, what differs from the stored canvas is warned of: enum canvas_given
 };
 
 // What the edge is told. All from the loop; none may free the cluster.

@@ -29,6 +29,7 @@ struct cluster {
     const uint8_t *secret;
     size_t secret_len;
     struct canvas_config flags;
+    unsigned flags_given;
     struct cluster_events events;
     uint64_t id;
 

@@ -45,7 +45,7 @@ static void take_config(struct cluster *cluster, const struct canvas_config *con
         return;
     cluster->config = *config;
     char how[512];
-    if (first && canvas_config_differs(config, &cluster->flags, how, sizeof how))
+    if (first && canvas_config_differs(config, &cluster->flags, cluster->flags_given, how, sizeof how))
         log_warn("the stored canvas counts, not these options", LOG_STR("differs", how));
     log_info("canvas", LOG_U64("version", config->version), LOG_U64("width", config->geom.width),
              LOG_U64("height", config->geom.height), LOG_U64("cooldown_ms", config->cooldown_ms));

@@ -1,12 +1,16 @@
 // What all clients are told: STATUS and CONFIG. A round goes over the array of clients in slices, one per turn of the
 // loop.
+//
+// A write of its own costs as much for STATUS as for a frame of updates. So STATUS goes along with whatever the hub has
+// for a client within STATUS_WAIT_MS, and only then the round goes to those for whom there was nothing.
 #include <string.h>
 
 #include "gateway/edge_internal.h"
 
 #define SLICE 256u
 #define STATUS_MIN_MS 2000  // between two rounds
-#define STATUS_MAX_MS 14000 // so that every client hears something within 15 s
+#define STATUS_MAX_MS 13000 // so that every client hears something within 15 s
+#define STATUS_WAIT_MS 1000
 
 typedef void tell_cb(struct edge *edge, struct conn *conn);
 
@@ -35,8 +39,19 @@ void edge_round_begin(struct edge *edge, struct broadcast *round)
 static void tell_status(struct edge *edge, struct conn *conn)
 {
     // A client whose socket is full hears enough as it is.
-    if (conn->ws.welcomed)
+    if (conn->ws.welcomed && conn->ws.status != edge->status_number)
         (void)edge_write_shared(conn, edge->status, 0);
+    conn->ws.status = edge->status_number;
+}
+
+void edge_status_along(struct conn *conn)
+{
+    const struct edge *edge = conn->edge;
+    // TLS would not send both as one.
+    if (!conn->ws.welcomed || conn->sock.ssl != NULL)
+        return;
+    if (outbox_put(&conn->ws.outbox, edge->status->bytes, edge->status->len, NULL, 0) == 0)
+        conn->ws.status = edge->status_number;
 }
 
 static void tell_config(struct edge *edge, struct conn *conn)
@@ -77,17 +92,23 @@ static void begin_status(struct edge *edge, struct monotime now)
     memcpy(frame->bytes + head_len, message, len);
     shared_buf_unref(edge->status);
     edge->status = frame;
+    edge->status_number++;
     edge->status_stale = false;
+    edge->status_waits = true;
     edge->status_last = now;
-    edge_round_begin(edge, &edge->status_round);
 }
 
 void edge_broadcast_tick(struct edge *edge)
 {
     struct monotime now = loop_now(edge->loop);
     int64_t age = monotime_diff_ms(now, edge->status_last);
-    if (!edge->status_round.running && (age >= STATUS_MAX_MS || (edge->status_stale && age >= STATUS_MIN_MS)))
+    bool due = age >= STATUS_MAX_MS || (edge->status_stale && age >= STATUS_MIN_MS);
+    if (due && !edge->status_waits && !edge->status_round.running)
         begin_status(edge, now);
+    else if (edge->status_waits && age >= STATUS_WAIT_MS) {
+        edge->status_waits = false;
+        edge_round_begin(edge, &edge->status_round);
+    }
 }
 
 void edge_on_status(uint32_t online, bool read_only, void *arg)

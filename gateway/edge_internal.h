@@ -60,7 +60,9 @@ struct edge {
     struct broadcast status_round, config_round, drain_round;
     uint32_t status_online;
     uint8_t status_flags;
-    bool status_stale; // it changed since the last round began
+    uint8_t status_number; // of `status`; 0 at first, when there is none
+    bool status_stale;     // it changed since the last round began
+    bool status_waits;     // the round has not begun: it goes along with other frames
     struct monotime status_last;
     struct loop_timer slice; // the next slice of whatever is running
 
@@ -89,6 +91,8 @@ void edge_broadcast_tick(struct edge *edge);
 void edge_round_begin(struct edge *edge, struct broadcast *round);
 void edge_on_config(const struct canvas_config *config, void *arg);
 void edge_on_status(uint32_t online, bool read_only, void *arg);
+// Puts STATUS into the outbox of a client that is about to be written to.
+void edge_status_along(struct conn *conn);
 
 // edge_drain.c
 void edge_drain_tick(struct edge *edge);

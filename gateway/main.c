@@ -23,6 +23,7 @@ struct gateway {
     struct options options;
     struct token_keys keys;
     struct canvas_config canvas;
+    unsigned canvas_given;
     struct static_files files;
     SSL_CTX *tls;
     struct loop *loop;
@@ -135,8 +136,10 @@ static struct hub *new_hub(struct gateway *gateway)
 static struct cluster *new_cluster(struct gateway *gateway)
 {
     const char *secret = gateway->options.common.cluster_secret;
-    const struct cluster_options cluster = {
-        .secret = (const uint8_t *)secret, .secret_len = strlen(secret), .flags = gateway->canvas};
+    const struct cluster_options cluster = {.secret = (const uint8_t *)secret,
+                                            .secret_len = strlen(secret),
+                                            .flags = gateway->canvas,
+                                            .flags_given = gateway->canvas_given};
     const struct cluster_events events = edge_cluster_events(gateway->edge);
     return cluster_new(gateway->loop, &gateway->metrics, gateway->store, &cluster, &events);
 }
@@ -302,6 +305,7 @@ int main(int argc, char **argv)
     static struct gateway gateway; // zeroed, and large
     struct conf conf;
     conf_load(&conf, &options_program, &gateway.options, argc, argv);
+    gateway.canvas_given = canvas_options_given(&conf);
     log_init(options_program.name, (enum log_level)gateway.options.common.log_level,
              (enum log_format)gateway.options.common.log_format);
     int status = read_options(&gateway);

@@ -71,6 +71,14 @@ static int bad(char *error, size_t error_size, const char *text)
     return ERR_MALFORMED;
 }
 
+// Sharing a port is allowed, so nothing else would say that half of the connections are taken for the other kind.
+static bool same_port(const char *a, const char *b)
+{
+    size_t len = strlen(a);
+    bool chosen_by_the_system = len >= 2 && strcmp(a + len - 2, ":0") == 0;
+    return strcmp(a, b) == 0 && !chosen_by_the_system;
+}
+
 int options_check(const struct options *options, char *error, size_t error_size)
 {
     if (strlen(options->common.cluster_secret) < SECRET_LEN_MIN)
@@ -82,6 +90,8 @@ int options_check(const struct options *options, char *error, size_t error_size)
                    "token-keys: a key is needed, the same for all gateways (echo k1 $(openssl rand -hex 32))");
     if ((options->tls_cert[0] == '\0') != (options->tls_key[0] == '\0'))
         return bad(error, error_size, "tls-cert and tls-key: both or none");
+    if (same_port(options->listen, options->proxy_listen))
+        return bad(error, error_size, "proxy-listen: must be another address than listen");
     if (options->tick_min_ms > options->tick_max_ms)
         return bad(error, error_size, "tick-min is above tick-max");
     if (origin_check_list(options->allowed_origins) != 0)

@@ -276,12 +276,15 @@ void pump_complain(struct fanout *fanout, struct monotime now)
     uint8_t message[WS_ERROR_LEN];
     ws_encode_error(message, WS_ERROR_TILE_UNAVAILABLE);
     for (struct lag *lag = TAILQ_FIRST(&fanout->queues[LAG_WAITING]); lag != NULL; lag = TAILQ_NEXT(lag, link)) {
+        // What is loaded stays so: who was told once need not be looked at again.
+        if (lag->told)
+            continue;
         if (!misses_a_tile(lag)) {
-            lag->misses = lag->told = false;
+            lag->misses = false;
         } else if (!lag->misses) {
             lag->misses = true;
             lag->misses_since = now;
-        } else if (!lag->told && monotime_reached(monotime_add_ms(lag->misses_since, COMPLAIN_MS), now)) {
+        } else if (monotime_reached(monotime_add_ms(lag->misses_since, COMPLAIN_MS), now)) {
             lag->told = true;
             ws_conn_send(lag->client->conn, message, sizeof message);
         }

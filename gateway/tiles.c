@@ -265,6 +265,7 @@ static void on_kick(void *arg)
 
 void tiles_store_up(struct tiles *tiles)
 {
+    tiles_retry(tiles, MONOTIME_NEVER); // what failed did so for want of it
     loop_defer(tiles->loop, &tiles->kick);
 }
 

@@ -167,6 +167,8 @@ enum ws_write ws_conn_write_shared(struct ws_conn *ws, struct shared_buf *buf, s
     struct conn *conn = conn_of_ws(ws);
     if (conn->state != CONN_WS)
         return WS_WRITE_DEAD;
+    if (ws->status != conn->edge->status_number && !conn->blocked && ws->cut == NULL)
+        edge_status_along(conn);
     enum ws_write result = edge_write_shared(conn, buf, from);
     if (result == WS_WRITE_FULL || ws->cut != NULL)
         ws->hub_waits = true;

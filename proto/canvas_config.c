@@ -113,6 +113,7 @@ int canvas_config_parse(const char *const *fields, const size_t *lens, size_t co
 struct report {
     char *at;
     size_t left;
+    unsigned given;
     bool any;
 };
 
@@ -129,27 +130,28 @@ __attribute__((format(printf, 2, 3))) static void say(struct report *report, con
     report->left -= used;
 }
 
-static void compare(struct report *report, enum field field, uint32_t flag, uint32_t stored)
+static void compare(struct report *report, enum canvas_given bit, enum field field, uint32_t flag, uint32_t stored)
 {
-    if (flag == stored)
+    if ((report->given & bit) == 0 || flag == stored)
         return;
     say(report, "%s%s %" PRIu32 " (stored %" PRIu32 ")", report->any ? ", " : "", rules[field].name, flag, stored);
     report->any = true;
 }
 
-bool canvas_config_differs(const struct canvas_config *stored, const struct canvas_config *flags, char *errbuf,
-                           size_t errlen)
+bool canvas_config_differs(const struct canvas_config *stored, const struct canvas_config *flags, unsigned given,
+                           char *errbuf, size_t errlen)
 {
-    struct report report = {.at = errbuf, .left = errlen};
+    struct report report = {.at = errbuf, .left = errlen, .given = given};
     if (errlen > 0)
         errbuf[0] = '\0';
-    compare(&report, FIELD_WIDTH, flags->geom.width, stored->geom.width);
-    compare(&report, FIELD_HEIGHT, flags->geom.height, stored->geom.height);
-    compare(&report, FIELD_EDGE, flags->geom.edge, stored->geom.edge);
-    compare(&report, FIELD_COOLDOWN, flags->cooldown_ms, stored->cooldown_ms);
-    compare(&report, FIELD_GUESTS, flags->guests_per_address, stored->guests_per_address);
+    compare(&report, CANVAS_GIVEN_WIDTH, FIELD_WIDTH, flags->geom.width, stored->geom.width);
+    compare(&report, CANVAS_GIVEN_HEIGHT, FIELD_HEIGHT, flags->geom.height, stored->geom.height);
+    compare(&report, CANVAS_GIVEN_EDGE, FIELD_EDGE, flags->geom.edge, stored->geom.edge);
+    compare(&report, CANVAS_GIVEN_COOLDOWN, FIELD_COOLDOWN, flags->cooldown_ms, stored->cooldown_ms);
+    compare(&report, CANVAS_GIVEN_GUESTS, FIELD_GUESTS, flags->guests_per_address, stored->guests_per_address);
     const struct palette *ours = &flags->palette;
-    if (ours->count != stored->palette.count || !palette_extends(ours, &stored->palette)) {
+    bool same = ours->count == stored->palette.count && palette_extends(ours, &stored->palette);
+    if ((given & CANVAS_GIVEN_PALETTE) != 0 && !same) {
         say(&report, "%spalette of %u colors (stored %u)", report.any ? ", " : "", ours->count, stored->palette.count);
         report.any = true;
     }

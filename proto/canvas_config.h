@@ -23,7 +23,18 @@ struct canvas_config {
 MUST_CHECK int canvas_config_parse(const char *const *fields, const size_t *lens, size_t count,
                                    struct canvas_config *out, char *errbuf, size_t errlen);
 
-// Writes into errbuf how `flags` (what this process was started with) differs from `stored`, as
+// What of a canvas a process was told, as bits: a default is no opinion.
+enum canvas_given {
+    CANVAS_GIVEN_WIDTH = 1,
+    CANVAS_GIVEN_HEIGHT = 2,
+    CANVAS_GIVEN_EDGE = 4,
+    CANVAS_GIVEN_COOLDOWN = 8,
+    CANVAS_GIVEN_GUESTS = 16,
+    CANVAS_GIVEN_PALETTE = 32,
+    CANVAS_GIVEN_ALL = 63,
+};
+
+// Writes into errbuf how what was given (bits of enum canvas_given) of `flags` differs from `stored`, as
 // "width 2000 (stored 1000), …"; returns whether it does. For the warning at start.
-bool canvas_config_differs(const struct canvas_config *stored, const struct canvas_config *flags, char *errbuf,
-                           size_t errlen);
+bool canvas_config_differs(const struct canvas_config *stored, const struct canvas_config *flags, unsigned given,
+                           char *errbuf, size_t errlen);

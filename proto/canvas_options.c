@@ -1,5 +1,7 @@
 #include "proto/canvas_options.h"
 
+#include "common/io/conf.h"
+
 #include <string.h>
 
 int canvas_options_config(const struct canvas_options *options, struct canvas_config *config, char *error,
@@ -17,4 +19,20 @@ int canvas_options_config(const struct canvas_options *options, struct canvas_co
         return 0;
     }
     return palette_parse(&config->palette, options->palette, strlen(options->palette), error, error_size);
+}
+
+unsigned canvas_options_given(const struct conf *conf)
+{
+    static const struct {
+        const char *name;
+        enum canvas_given bit;
+    } options[] = {
+        {"width", CANVAS_GIVEN_WIDTH},     {"height", CANVAS_GIVEN_HEIGHT},
+        {"tile-edge", CANVAS_GIVEN_EDGE},  {"cooldown", CANVAS_GIVEN_COOLDOWN},
+        {"palette", CANVAS_GIVEN_PALETTE}, {"guests-per-address", CANVAS_GIVEN_GUESTS},
+    };
+    unsigned given = 0;
+    for (size_t i = 0; i < sizeof options / sizeof options[0]; i++)
+        given |= conf_is_given(conf, options[i].name) ? options[i].bit : 0u;
+    return given;
 }

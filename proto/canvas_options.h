@@ -29,6 +29,10 @@ struct canvas_options {
 MUST_CHECK int canvas_options_config(const struct canvas_options *options, struct canvas_config *config, char *error,
                                      size_t error_size);
 
+// Which of them were given: bits of enum canvas_given.
+struct conf;
+unsigned canvas_options_given(const struct conf *conf);
+
 #define CANVAS_OPTION_AT(type_, field_, member_) offsetof(type_, field_) + offsetof(struct canvas_options, member_)
 
 // clang-format off

@@ -178,7 +178,8 @@ static void land(struct place *place, struct place_tile *tile, struct monotime n
 static void take_back(struct place *place, struct batch_tile *in, struct monotime now)
 {
     struct place_tile *tile = in->tile;
-    bool late = monotime_reached(monotime_add_ms(in->draws.first->arrived, PLACE_TRY_MS), now);
+    const struct draw *oldest = in->draws.first;
+    bool late = oldest != NULL && monotime_reached(monotime_add_ms(oldest->arrived, PLACE_TRY_MS), now);
     for (struct draw *draw = in->draws.first; draw != NULL; draw = draw->next)
         draw->decided = false;
     draw_prepend(&tile->queue, &in->draws);

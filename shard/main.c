@@ -49,7 +49,7 @@ static const struct conf_option rows[] = {
 static const struct conf_program program = {
     .name = "tessera-shard",
     .version = TESSERA_VERSION,
-    .summary = "Owns tiles of a canvas and places draws on them.",
+    .summary = "owns tiles of a Tessera canvas and places draws on them",
     .options = rows,
     .count = sizeof rows / sizeof rows[0],
 };
@@ -84,7 +84,7 @@ static int open_metrics(struct metrics_http **http, struct shard *shard, struct 
     return err;
 }
 
-static int run(struct loop *loop, const struct options *options, const struct canvas_config *canvas)
+static int run(struct loop *loop, const struct options *options, const struct canvas_config *canvas, unsigned given)
 {
     static struct shard shard;
     static struct metrics metrics;
@@ -100,6 +100,7 @@ static int run(struct loop *loop, const struct options *options, const struct ca
         .secret_len = strlen(secret),
         .lease_ms = options->lease_ms,
         .canvas = canvas,
+        .canvas_given = given,
     };
     int err = shard_init(&shard, loop, &shard_options, on_stopped, loop);
     if (err != 0)
@@ -142,7 +143,7 @@ int main(int argc, char **argv)
     int status = check(&options, &canvas);
     if (status == EXIT_SUCCESS) {
         struct loop *loop = loop_new();
-        int err = loop != NULL ? run(loop, &options, &canvas) : ERR_NOMEM;
+        int err = loop != NULL ? run(loop, &options, &canvas, canvas_options_given(&conf)) : ERR_NOMEM;
         status = err == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
         loop_free(loop);
     }

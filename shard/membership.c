@@ -18,6 +18,7 @@ struct membership {
     struct store *store;
     struct redis_conn *bus;
     struct canvas_config flags;
+    unsigned flags_given;
     int64_t lease_ms;
     struct membership_handlers handlers;
     void *arg;
@@ -45,7 +46,8 @@ static void changed(struct membership *membership)
 static void use_config(struct membership *membership, const struct canvas_config *config)
 {
     char why[WHY_SIZE];
-    if (!membership->warned && canvas_config_differs(config, &membership->flags, why, sizeof why))
+    if (!membership->warned &&
+        canvas_config_differs(config, &membership->flags, membership->flags_given, why, sizeof why))
         log_warn("the canvas in redis differs from the options; the stored one counts", LOG_STR("differs", why));
     membership->warned = true;
     if (config->version == membership->config_version)
@@ -256,6 +258,7 @@ int membership_open(struct membership **out, struct loop *loop, struct place *pl
     membership->loop = loop;
     membership->place = place;
     membership->flags = *options->flags;
+    membership->flags_given = options->flags_given;
     membership->lease_ms = options->lease_ms;
     membership->handlers = *handlers;
     membership->arg = arg;

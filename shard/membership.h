@@ -21,6 +21,7 @@ struct membership;
 struct membership_options {
     const struct store_options *redis; // must outlive it, as what it points to
     const struct canvas_config *flags; // to seed with; likewise
+    unsigned flags_given;              // enum canvas_given: what differs is warned of
     int64_t lease_ms;
 };
 

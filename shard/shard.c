@@ -232,8 +232,10 @@ static int open_membership(struct shard *shard, const struct shard_options *opti
         .address = shard->address,
         .incarnation = shard->incarnation,
     };
-    const struct membership_options membership = {
-        .redis = &shard->redis, .flags = options->canvas, .lease_ms = options->lease_ms};
+    const struct membership_options membership = {.redis = &shard->redis,
+                                                  .flags = options->canvas,
+                                                  .flags_given = options->canvas_given,
+                                                  .lease_ms = options->lease_ms};
     int err = membership_open(&shard->membership, shard->loop, shard->place, &membership, &handlers, shard);
     if (err != 0)
         log_error("cannot use redis", LOG_STR("redis", options->redis), LOG_ERR(err));

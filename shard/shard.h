@@ -40,6 +40,7 @@ struct shard_options {
     size_t secret_len;
     int64_t lease_ms;
     const struct canvas_config *canvas; // to seed with
+    unsigned canvas_given;              // enum canvas_given: what of it was asked for
 };
 
 // On the caller's memory, which may not move. On an error everything is as before; a reason was logged. on_stopped

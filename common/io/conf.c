@@ -232,6 +232,15 @@ int conf_parse(struct conf *conf, const struct conf_program *program, void *targ
     return err != 0 ? err : action;
 }
 
+bool conf_is_given(const struct conf *conf, const char *name)
+{
+    for (size_t i = 0; i < conf->program->count; i++) {
+        if (strcmp(conf->program->options[i].name, name) == 0)
+            return conf->values[i].source != CONF_DEFAULT;
+    }
+    return false;
+}
+
 void conf_fini(struct conf *conf)
 {
     for (size_t i = 0; i < CONF_OPTIONS_MAX; i++) {

@@ -81,6 +81,9 @@ MUST_CHECK int conf_parse(struct conf *conf, const struct conf_program *program,
 // exits 0, and says the error and exits 2.
 void conf_load(struct conf *conf, const struct conf_program *program, void *target, int argc, char **argv);
 
+// Whether the option was given anywhere, also with the text of its default. False for a name that is not in the table.
+bool conf_is_given(const struct conf *conf, const char *name);
+
 // Frees the texts, secrets overwritten.
 void conf_fini(struct conf *conf);
 

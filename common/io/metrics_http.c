@@ -53,15 +53,15 @@ static void on_metrics(struct evhttp_request *request, void *arg)
 static void on_livez(struct evhttp_request *request, void *arg)
 {
     (void)arg;
-    reply_text(request, 200, "OK", "alive");
+    reply_text(request, 200, "OK", "ok");
 }
 
 static void on_readyz(struct evhttp_request *request, void *arg)
 {
     struct metrics_http *http = arg;
-    char reason[128] = "ready";
+    char reason[128] = "not ready";
     if (http->on_ready == NULL || http->on_ready(http->arg, reason, sizeof reason))
-        reply_text(request, 200, "OK", "ready");
+        reply_text(request, 200, "OK", "ok");
     else
         reply_text(request, 503, "Service Unavailable", reason);
 }

@@ -14,9 +14,10 @@ if not stored and #redis.call('HGETALL', members) / 2 > 256 then
     return redis.error_reply('FULL there are 256 shards already')
 end
 redis.call('HSET', members, 's:' .. address, incarnation .. ' ' .. string.format('%.0f', now))
-if stored and string.sub(stored, 1, 16) == incarnation then
-    return tonumber(redis.call('HGET', members, 'view'))
+local view = redis.call('HGET', members, 'view')
+if view and stored and string.sub(stored, 1, 16) == incarnation then
+    return tonumber(view)
 end
-local view = redis.call('HINCRBY', members, 'view', 1)
+view = redis.call('HINCRBY', members, 'view', 1)
 redis.call('PUBLISH', channel, cmsgpack.pack({3, view}))
 return view

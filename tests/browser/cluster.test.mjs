@@ -117,7 +117,7 @@ test('a draw that the server refuses is rolled back, with the reason and the clo
   assert.equal((await drawByScript(page, { x: x + 2, y, color: 4 })).code, 0);
   await waitColor(page, x + 2, y, 'orange');
   await place(page, 'black', x, y);
-  await waitToast(page, /Too soon: your next pixel is ready in 0:0[2-8]/);
+  await waitToast(page, 'Too soon: your next pixel comes in a few seconds.');
   await waitDock(page, 'cooldown');
   await waitColor(page, x, y, 'white');
   await done(page);
@@ -235,6 +235,15 @@ test('by touch, on a phone: look, choose, aim, confirm', async () => {
   await page.waitForSelector('#palette', { state: 'hidden' });
   const other = await open(browser, cluster.gateways[0].url + query);
   await waitColor(other, x + 3, y + 2, 'pink');
+  // The next pixel of the same color: a tap, and the button beside the words; the palette stays away.
+  await waitDock(page, 'color');
+  const next = await onScreen(page, x + 4, y + 2);
+  await page.touchscreen.tap(next.x, next.y);
+  await page.waitForSelector('#confirm:enabled', { state: 'visible' });
+  assert.equal(await page.isVisible('#palette'), false);
+  await page.tap('#confirm');
+  await waitDock(page, 'cooldown');
+  await waitColor(other, x + 4, y + 2, 'pink');
   await done(page, other);
 });
 

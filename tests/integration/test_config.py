@@ -126,6 +126,16 @@ def test_token_keys_that_cannot_be(tmp_path):
         assert "token-keys" in said, said
 
 
+def test_options_that_contradict_each_other():
+    needed = ["--cluster-secret", "s" * 40, "--token-keys", "k1 " + "0" * 64]
+    for args, word in (
+        (["--listen=127.0.0.1:9", "--proxy-listen=127.0.0.1:9"], "proxy-listen"),
+        (["--tls-cert=cert.pem"], "tls-key"),
+        (["--tick-min=2s", "--tick-max=1s"], "tick-min"),
+    ):
+        assert word in refused("tessera-gateway", *needed, *args)
+
+
 def test_an_address_in_use_is_said(make_cluster):
     cluster = make_cluster(shards=1, gateways=1)
     args = cluster.common_args()

@@ -123,6 +123,8 @@ def test_join_raises_the_view_once_per_process(scripts, client):
     assert join(scripts, "b:1", OTHER) == 2
     assert join(scripts, "a:1", OTHER) == 3, "another process at that address"
     assert client.hget(MEMBERS, "view") == b"3"
+    client.hdel(MEMBERS, "view")
+    assert join(scripts, "a:1", OTHER) == 1, "without a view nobody could go on"
 
 
 def test_no_more_than_256_members(scripts, client):

@@ -11,6 +11,8 @@
 #include "tests/tools/load_upgrade.h"
 #include "tests/tools/load_view.h"
 
+#define RECORD_LEN 16384u // most bytes of a TLS record
+
 // Returns how many bytes the answer took; 0 when it is not whole, or the connection is gone.
 static size_t on_upgrade(struct load_conn *conn, const uint8_t *data, size_t len)
 {
@@ -199,13 +201,25 @@ static void keep_rest(struct load_conn *conn, const uint8_t *data, size_t len)
     conn->in_len = (uint32_t)len;
 }
 
+// All that is there, or all that there is room for. TLS gives a record at a time, however many wait.
+static ssize_t read_all(struct sock *sock, uint8_t *to, size_t room)
+{
+    ssize_t n = sock_read(sock, to, room);
+    size_t got = n > 0 ? (size_t)n : 0;
+    while (n > 0 && sock->ssl != NULL && room - got >= RECORD_LEN) {
+        n = sock_read(sock, to + got, room - got);
+        got += n > 0 ? (size_t)n : 0;
+    }
+    return got > 0 ? (ssize_t)got : n;
+}
+
 void load_conn_on_readable(struct load_conn *conn)
 {
     struct load_proc *proc = conn->proc;
     size_t len = conn->in_len;
     if (len > 0)
         memcpy(proc->in, conn->in, len);
-    ssize_t n = sock_read(&conn->sock, proc->in + len, LOAD_IN_LEN - len);
+    ssize_t n = read_all(&conn->sock, proc->in + len, LOAD_IN_LEN - len);
     struct monotime now = loop_now_exact(); // a turn may be long: what waited in it counts
     if (n == ERR_AGAIN)
         return;
@@ -225,5 +239,7 @@ void load_conn_on_readable(struct load_conn *conn)
     if (conn->sock.fd < 0)
         return;
     keep_rest(conn, proc->in + used, len - used);
+    if (conn->sock.fd >= 0 && conn->sock.ssl != NULL && LOAD_IN_LEN - len < RECORD_LEN)
+        event_active(&conn->event, EV_READ, 0); // there may be more, of which the descriptor says nothing
     load_conn_draw_on(conn, now);
 }

@@ -9,6 +9,7 @@ SSL_CTX *load_sock_tls(void)
         return NULL;
     SSL_CTX_set_verify(tls, SSL_VERIFY_NONE, NULL);
     SSL_CTX_set_session_cache_mode(tls, SSL_SESS_CACHE_OFF);
+    SSL_CTX_set_read_ahead(tls, 1); // a record's head and the rest, in one call of the system
     return tls;
 }
 

@@ -123,22 +123,27 @@ static void test_differences_named(void **state)
     char text[200] = "x";
     flags.version = 0;
     flags.read_only = false; // a state, not something that a process is started with
-    assert_false(canvas_config_differs(&config, &flags, text, sizeof text));
+    assert_false(canvas_config_differs(&config, &flags, CANVAS_GIVEN_ALL, text, sizeof text));
     assert_string_equal(text, "");
 
     flags.geom.width = 500;
     flags.cooldown_ms = 0;
     flags.palette.count = 1;
-    assert_true(canvas_config_differs(&config, &flags, text, sizeof text));
+    assert_true(canvas_config_differs(&config, &flags, CANVAS_GIVEN_ALL, text, sizeof text));
     assert_string_equal(text, "width 500 (stored 2000), cooldown_ms 0 (stored 300000), palette of 1 colors (stored 2)");
 
     flags.palette = config.palette;
     flags.palette.colors[0].r = 1;
-    assert_true(canvas_config_differs(&config, &flags, text, sizeof text));
+    assert_true(canvas_config_differs(&config, &flags, CANVAS_GIVEN_ALL, text, sizeof text));
+
+    // What was not given is no opinion.
+    assert_false(canvas_config_differs(&config, &flags, 0, text, sizeof text));
+    assert_true(canvas_config_differs(&config, &flags, CANVAS_GIVEN_COOLDOWN, text, sizeof text));
+    assert_string_equal(text, "cooldown_ms 0 (stored 300000)");
 
     // Cut, never past the end.
     char tight[10];
-    assert_true(canvas_config_differs(&config, &flags, tight, sizeof tight));
+    assert_true(canvas_config_differs(&config, &flags, CANVAS_GIVEN_ALL, tight, sizeof tight));
     assert_string_equal(tight, "width 500");
 }
 

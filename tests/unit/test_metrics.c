@@ -152,7 +152,7 @@ static void test_http(void **state)
     assert_non_null(strstr(ask(loop, port, GET("/readyz")), "503 Service Unavailable"));
     assert_non_null(strstr(ask(loop, port, GET("/readyz")), "no Redis"));
     is_ready = true;
-    assert_non_null(strstr(ask(loop, port, GET("/readyz")), "200 OK"));
+    assert_non_null(strstr(ask(loop, port, GET("/readyz")), "\r\n\r\nok\n"));
     assert_non_null(strstr(ask(loop, port, GET("/other")), "404"));
     assert_null(strstr(ask(loop, port, "POST /metrics HTTP/1.1\r\nConnection: close\r\n\r\n"), "200 OK"));
     metrics_http_close(http);

@@ -408,6 +408,31 @@ static void test_unknown_outcome_done(void **state)
     close_scene(&scene);
 }
 
+// It may have been placed by the first attempt: "not placed" would be a lie.
+static void test_unknown_outcome_then_refused(void **state)
+{
+    (void)state;
+    struct scene scene;
+    struct batch_args args;
+    open_scene(&scene, 0, 0);
+    ask(&scene, 1, 0, 1, 1);
+    take_all(&scene);
+    struct batch *batch = place_next_batch(scene.place, scene.now, &args);
+    fake_place(scene.redis, &args);
+    place_batch_unknown(scene.place, scene.now, batch);
+    place_disconnected(scene.place, scene.now);
+    place_connected(scene.place);
+    assert_true(place_next_view(scene.place));
+    read_view(&scene, true);
+    ask(&scene, 2, 0, 2, 1);
+    struct place_take take;
+    assert_true(place_next_take(scene.place, &take));
+    place_take_refused(scene.place, take.tile);
+    expect_verdict(&scene, 1, VERDICT_UNAVAILABLE, 0);
+    expect_verdict(&scene, 2, VERDICT_READ_ONLY, 0);
+    close_scene(&scene);
+}
+
 static void test_a_late_script_of_the_old_connection_is_fenced(void **state)
 {
     (void)state;
@@ -642,6 +667,10 @@ static void test_the_windows_come_with_the_tile(void **state)
     read_view(&scene, true);
     ask(&scene, 1, 0, 1, 1);
     take_all(&scene);
+    // The other hash has an earlier one of the same connection.
+    struct fake_tile *tile = fake_tile(scene.redis, (struct tile){0, 0});
+    uint8_t earlier[WINDOW_LEN] = {0};
+    place_taken_window(scene.place, scene.now, tile->tile, tile->windows[0].field, 16, earlier, sizeof earlier);
     assert_false(run_batch(&scene));
     expect_verdict(&scene, 2, VERDICT_PLACED, 1);
     close_scene(&scene);
@@ -805,6 +834,7 @@ int main(void)
         cmocka_unit_test(test_redis_may_not_write),
         cmocka_unit_test(test_malformed_replies_do_nothing),
         cmocka_unit_test(test_unknown_outcome_done),
+        cmocka_unit_test(test_unknown_outcome_then_refused),
         cmocka_unit_test(test_a_late_script_of_the_old_connection_is_fenced),
         cmocka_unit_test(test_fenced_reads_the_view_and_gives_up),
         cmocka_unit_test(test_fenced_takes_again_if_still_the_winner),

@@ -318,6 +318,32 @@ static void test_lost_link(void **state)
     expect_forward(s, a, 0, (uint32_t[]){1, 2, 3}, 3, ids);
 }
 
+// A refusal that does not look at earlier attempts says nothing of them: the client has to ask again.
+static void test_lost_link_then_refused(void **state)
+{
+    struct scene *s = *state;
+    set_view(s, 1, A, NULL);
+    uint16_t a = open_one(s, A);
+    struct tile tile = {0, 0};
+    uint8_t ids[4 * LINK_ID_LEN];
+    for (int i = 0; i < 3; i++)
+        submit(s, tile);
+    expect_forward(s, a, 0, (uint32_t[]){1, 2, 3}, 3, ids);
+    route_link_down(s->route, a, s->now);
+    route_link_up(s->route, a, s->now);
+    pass_ms(s, 10);
+    submit(s, tile);
+    expect_forward(s, a, 0, (uint32_t[]){1, 2, 3, 4}, 4, ids);
+    answer(s, a, ids, 0, VERDICT_STALE);
+    answer(s, a, ids, 1, VERDICT_OVERLOADED);
+    answer(s, a, ids, 2, VERDICT_COOLDOWN);
+    answer(s, a, ids, 3, VERDICT_STALE);
+    expect_verdict(s, 1, VERDICT_UNAVAILABLE);
+    expect_verdict(s, 2, VERDICT_UNAVAILABLE);
+    expect_verdict(s, 3, VERDICT_COOLDOWN);
+    expect_verdict(s, 4, VERDICT_STALE);
+}
+
 static void test_never_in_two_places(void **state)
 {
     struct scene *s = *state;
@@ -577,6 +603,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_newer_view_is_read_first, setup, teardown),
         cmocka_unit_test_setup_teardown(test_a_new_owner_needs_no_waiting, setup, teardown),
         cmocka_unit_test_setup_teardown(test_lost_link, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_lost_link_then_refused, setup, teardown),
         cmocka_unit_test_setup_teardown(test_never_in_two_places, setup, teardown),
         cmocka_unit_test_setup_teardown(test_leaving_link_finishes, setup, teardown),
         cmocka_unit_test_setup_teardown(test_too_late, setup, teardown),

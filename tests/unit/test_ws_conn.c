@@ -551,6 +551,64 @@ static void test_config_is_told(void **state)
     assert_int_equal(config.width, 2000);
 }
 
+// Whether STATUS comes when the last one was so long ago.
+static bool told_after(int64_t ms)
+{
+    turn(3);
+    while (recv(client, packet, sizeof packet, MSG_DONTWAIT) > 0)
+        continue;
+    edge->status_last = monotime_add_ms(loop_now(loop), -ms);
+    edge_broadcast_tick(edge);
+    turn(1);
+    assert_int_equal(recv(client, packet, sizeof packet, MSG_DONTWAIT), -1); // it waits for company
+    edge->status_last = monotime_add_ms(loop_now(loop), -1000);
+    edge_broadcast_tick(edge);
+    turn(5);
+    ssize_t n = recv(client, packet, sizeof packet, MSG_DONTWAIT);
+    return n == 2 + WS_STATUS_LEN && packet[2] == WS_STATUS;
+}
+
+static void test_when_status_comes(void **state)
+{
+    (void)state;
+    joined_client();
+    loop_timer_disarm(&edge->tick);
+    edge_fakes.events.on_status(5, false, edge);
+    assert_false(told_after(1900));
+    assert_true(told_after(2001));
+    assert_int_equal(packet[6], 5);
+    assert_false(told_after(12000)); // nothing new
+    assert_true(told_after(13100));
+    edge_fakes.events.on_status(5, false, edge);
+    assert_false(told_after(5000));
+    edge_fakes.events.on_status(5, true, edge);
+    assert_true(told_after(5000));
+    assert_int_equal(packet[3], WS_FLAG_READ_ONLY);
+}
+
+static void test_status_goes_along_with_a_frame(void **state)
+{
+    (void)state;
+    struct ws_conn *ws = joined_client();
+    struct shared_buf *buf = filled(50, 0xcc);
+    loop_timer_disarm(&edge->tick);
+    edge_fakes.events.on_status(7, false, edge);
+    edge->status_last = monotime_add_ms(loop_now(loop), -2001);
+    edge_broadcast_tick(edge);
+    assert_int_equal(ws_conn_write_shared(ws, buf, 0), WS_WRITE_TAKEN);
+    assert_int_equal(next_packet(), 2 + WS_STATUS_LEN + 50); // as one
+    assert_int_equal(packet[2], WS_STATUS);
+    assert_int_equal(packet[6], 7);
+    assert_null(ws->outbox.bytes);
+    assert_int_equal(ws_conn_write_shared(ws, buf, 0), WS_WRITE_TAKEN);
+    assert_int_equal(next_packet(), 50); // once
+    edge->status_last = monotime_add_ms(loop_now(loop), -1000);
+    edge_broadcast_tick(edge);
+    turn(5);
+    assert_int_equal(recv(client, packet, sizeof packet, MSG_DONTWAIT), -1); // the round passes it by
+    shared_buf_unref(buf);
+}
+
 static void test_drain_moves_and_ends(void **state)
 {
     (void)state;
@@ -620,6 +678,8 @@ int main(void)
         TEST(test_client_that_closes),
         TEST(test_write_to_a_client_that_vanished),
         TEST(test_config_is_told),
+        TEST(test_when_status_comes),
+        TEST(test_status_goes_along_with_a_frame),
         TEST(test_drain_moves_and_ends),
         TEST(test_places_of_clients),
     };

@@ -2,7 +2,7 @@
 
 import { SCALE_CLOSE, SCALE_HIT, viewRect } from './camera.js';
 import { Client } from './client.js';
-import { clockText, remaining } from './cooldown.js';
+import { remaining } from './cooldown.js';
 import { Dock } from './dock.js';
 import { bindKeys, bindPointer } from './input.js';
 import { paletteBytes } from './palette.js';
@@ -11,7 +11,7 @@ import { Screen } from './screen.js';
 import { showPlace, showStatus, stop, toast } from './status.js';
 import { turnOf } from './turn.js';
 import { readPlace, writePlace } from './url.js';
-import { say } from './words.js';
+import { about, say } from './words.js';
 
 /** @typedef {{ x: number, y: number }} Point */
 
@@ -95,6 +95,7 @@ export class App {
     this.#dock.choose(this.#color);
     this.#screen.measure();
     motion.setCanvas(canvas.geom, canvas.watch);
+    this.#screen.element.classList.add('known');
     if (first) this.#openAt(readPlace(location.href));
     else if (before.width !== canvas.geom.width || before.height !== canvas.geom.height) {
       toast(say('grown', { w: canvas.geom.width, h: canvas.geom.height }));
@@ -268,8 +269,8 @@ export class App {
 
   /** @param {import('./placing.js').Reason} reason */
   #refuse(reason) {
-    const clock = clockText(remaining(this.#client.placing.cooldown, performance.now()));
-    toast(say(`reason.${reason}`, { clock }));
+    const wait = about(remaining(this.#client.placing.cooldown, performance.now()));
+    toast(say(`reason.${reason}`, { wait }));
     this.#dock.shake();
   }
 
@@ -356,24 +357,25 @@ export class App {
     const color = canvas && this.#color !== null ? canvas.palette[this.#color] : null;
     const hovered = this.#hovered();
     const target = this.#aim ?? (hovered && (color || camera.scale >= SCALE_HIT) ? hovered : null);
-    showReticle(camera, size, target, color, this.#aim !== null);
+    const ready = this.#client.obstacle() === null;
+    showReticle(camera, size, target, { color, fixed: this.#aim !== null, ready });
     const read = this.#aim ?? hovered;
     const index = read && this.#client.colorAt(read.x, read.y);
     const place = canvas && { ...(read ?? this.#screen.central()), scale: camera.scale };
     showPlace(place, (index !== null && canvas?.palette[index]) || null);
     showStatus({ connection, offline: !navigator.onLine, readOnly: placing.readOnly, online, now, heard });
-    this.#showDock(color, now);
+    this.#showDock(color, ready, now);
     if (connection.phase === 'stopped') stop(connection.reason);
   }
 
-  /** @param {import('./palette.js').Color | null} color @param {number} now */
-  #showDock(color, now) {
-    const { placing } = this.#client;
+  /** @param {import('./palette.js').Color | null} color @param {boolean} ready @param {number} now */
+  #showDock(color, ready, now) {
+    const { placing, heard } = this.#client;
     const narrow = NARROW.matches;
-    const turn = turnOf({ now, placing, color, aim: this.#aim, touch: this.#hand === 'touch', folded: narrow && !this.#open });
+    const folded = narrow && !this.#open;
+    const turn = turnOf({ now, placing, color, aim: this.#aim, touch: this.#hand === 'touch', folded, first: heard === 0 });
     const confirm = color !== null && this.#aim !== null && (this.#hand !== 'mouse' || narrow || this.#mouse === null);
-    const canPlace = color !== null && this.#client.obstacle() === null;
-    this.#dock.show({ ...turn, color, open: this.#open, confirm, canPlace });
+    this.#dock.show({ ...turn, color, open: this.#open, confirm, canPlace: color !== null && ready });
     const waits = remaining(placing.cooldown, now) > 0;
     if (this.#waited && !waits && placing.live) toast(say('readyNow'), { quiet: true });
     this.#waited = waits;

@@ -22,14 +22,17 @@ function place(camera, screen, pixel) {
 /**
  * @param {Camera} camera @param {Screen} screen
  * @param {Point | null} pixel  null: none
- * @param {{ css: string } | null} color  to show in it
- * @param {boolean} fixed  it was chosen; otherwise it only follows the mouse
+ * @param {object} look
+ * @param {{ css: string } | null} look.color  to show in it
+ * @param {boolean} look.fixed  it was chosen; otherwise it only follows the mouse
+ * @param {boolean} look.ready  it could be placed now; otherwise it is faint, so that nobody takes it for placed
  */
-export function showReticle(camera, screen, pixel, color, fixed) {
+export function showReticle(camera, screen, pixel, { color, fixed, ready }) {
   reticle.hidden = pixel === null;
   if (pixel === null) return;
   const { size, translate } = place(camera, screen, pixel);
-  Object.assign(reticle.style, { width: size, height: size, translate, backgroundColor: color?.css ?? 'transparent' });
+  const fill = color === null ? 'transparent' : ready ? color.css : `color-mix(in srgb, ${color.css} 40%, transparent)`;
+  Object.assign(reticle.style, { width: size, height: size, translate, backgroundColor: fill });
   reticle.classList.toggle('aim', fixed);
 }
 

@@ -53,13 +53,15 @@ export function showStatus(state) {
  * @param {import('./palette.js').Color | null} color  of the pixel, where it is known
  */
 export function showPlace(place, color) {
-  const text = place === null ? '–' : `${place.x}, ${place.y}  ·  ${zoomText(place.scale)}×`;
+  byId('place').hidden = place === null;
+  if (place === null) return;
+  const text = `${place.x}, ${place.y}  ·  ${zoomText(place.scale)}×`;
   const words = byId('place-text');
   if (words.textContent !== text) words.textContent = text;
   const chip = byId('place-color');
   chip.hidden = color === null;
   if (color) chip.style.backgroundColor = color.css;
-  byId('place').title = color ? color.name : '';
+  byId('place').title = color ? color.name : say('copyLink');
 }
 
 /** @param {number} scale */

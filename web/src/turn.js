@@ -11,6 +11,7 @@ import { say } from './words.js';
  * @property {{ x: number, y: number } | null} aim           the chosen pixel
  * @property {boolean} touch   the player uses fingers
  * @property {boolean} folded  the palette is put away
+ * @property {boolean} first   the server has not been heard yet
  *
  * @typedef {object} Turn
  * @property {'idle' | 'color' | 'aim' | 'placing' | 'cooldown' | 'blocked'} face
@@ -20,10 +21,11 @@ import { say } from './words.js';
  */
 
 /** @param {TurnInput} input @returns {Turn} */
-export function turnOf({ now, placing, color, aim, touch, folded }) {
+export function turnOf({ now, placing, color, aim, touch, folded, first }) {
   const left = remaining(placing.cooldown, now);
   /** @param {Turn['face']} face @param {string} title @param {string} sub */
   const turn = (face, title, sub) => ({ face, title, sub, share: face === 'cooldown' ? share(placing.cooldown, now) : 0 });
+  if (!placing.live && first) return turn('blocked', say('firstShort'), say('firstSub'));
   if (!placing.live) return turn('blocked', say('notConnectedShort'), say('holdOn'));
   if (placing.readOnly) return turn('blocked', say('readOnlyShort'), say('justLook'));
   if (placing.cooldownMs > 0 && placing.unanswered().length > 0) return turn('placing', say('placing'), color?.name ?? '');

@@ -13,6 +13,8 @@ const WORDS = {
   tapPixel: 'Tap a pixel',
   readOnlyShort: 'Read-only',
   justLook: 'Just looking for now',
+  firstShort: 'Just a moment',
+  firstSub: 'Joining the canvas',
   notConnectedShort: 'Not connected',
   holdOn: 'Hold on a moment',
 
@@ -25,18 +27,24 @@ const WORDS = {
   offline: 'You are offline',
   readOnly: 'Read-only for now',
 
-  'reason.cooldown': 'Too soon: your next pixel is ready in {clock}.',
+  'reason.cooldown': 'Too soon: your next pixel comes in {wait}.',
   'reason.stale': 'Not placed: you drew from another window at the same time.',
   'reason.badColor': 'Not placed: this color is not in the palette.',
   'reason.outOfBounds': 'Not placed: that is outside the canvas.',
   'reason.readOnly': 'Not placed: the canvas is read-only right now.',
-  'reason.overloaded': 'Not placed: too many people are drawing. Try again in {clock}.',
-  'reason.allowance': 'Not placed: guests on your network have used their share. Next in {clock}.',
+  'reason.overloaded': 'Not placed: too many people are drawing. Try again in {wait}.',
+  'reason.allowance': 'Not placed: guests on your network have used their share. Try again in {wait}.',
   'reason.locked': 'Not placed: this part of the canvas is locked.',
   'reason.banned': 'Not placed: you may not draw here.',
   'reason.unknown': 'No answer about your pixel. If it was placed, the canvas shows it.',
   'reason.notConnected': 'Not connected: nothing was sent. Hold on a moment.',
   'reason.busy': 'Your last pixel is still on its way.',
+
+  'about.hours': 'about {n} hours',
+  'about.minutes': 'about {n} minutes',
+  'about.minute': 'about a minute',
+  'about.less': 'less than a minute',
+  'about.few': 'a few seconds',
 
   placed: '{color} placed at {x}, {y}.',
   readyNow: 'You can place a pixel.',
@@ -44,6 +52,7 @@ const WORDS = {
   watchLimit: 'The server is full: only a part of the view is kept up to date.',
   unavailable: 'A part of the canvas cannot be read right now.',
   grown: 'The canvas has grown to {w} × {h}.',
+  copyLink: 'Copy a link to this place',
   linkCopied: 'Link to this place copied.',
   linkShown: 'The link to this place is in the address bar.',
 
@@ -63,6 +72,14 @@ const WORDS = {
  */
 export function say(key, values = {}) {
   return (WORDS[key] ?? key).replace(/\{(\w+)\}/g, (_, name) => String(values[name] ?? ''));
+}
+
+/** In words that stay true while the message is read; the clock beside it counts. @param {number} ms */
+export function about(ms) {
+  if (ms >= 5400000) return say('about.hours', { n: Math.round(ms / 3600000) });
+  if (ms >= 90000) return say('about.minutes', { n: Math.round(ms / 60000) });
+  if (ms >= 50000) return say('about.minute');
+  return say(ms > 10000 ? 'about.less' : 'about.few');
 }
 
 /** With the separators of the reader's language. @param {number} value */

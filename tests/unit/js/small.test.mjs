@@ -8,6 +8,7 @@ import { readPlace, writePlace } from '../../../web/src/url.js';
 import { describe } from '../../../web/src/status.js';
 import { turnOf } from '../../../web/src/turn.js';
 import { Placing } from '../../../web/src/placing.js';
+import { about } from '../../../web/src/words.js';
 
 test('tiles and offsets', () => {
   const it = { width: 1000, height: 600, edge: 256 };
@@ -85,9 +86,10 @@ test('every state of the connection has its face and its words', () => {
 test('the dock says whose turn it is', () => {
   const placing = new Placing();
   const red = { name: 'red', r: 255, g: 0, b: 0, css: '#ff0000' };
-  const base = { now: 0, placing, color: null, aim: null, touch: false, folded: false };
+  const base = { now: 0, placing, color: null, aim: null, touch: false, folded: false, first: false };
   const face = (more) => turnOf({ ...base, ...more }).face;
-  assert.equal(face({}), 'blocked');
+  assert.deepEqual(turnOf(base), { face: 'blocked', title: 'Not connected', sub: 'Hold on a moment', share: 0 });
+  assert.deepEqual(turnOf({ ...base, first: true }), { face: 'blocked', title: 'Just a moment', sub: 'Joining the canvas', share: 0 });
   placing.welcomed(0, { cooldownMs: 5000, nextNonce: 1, waitMs: 0, readOnly: false });
   assert.equal(face({}), 'idle');
   assert.equal(face({ color: red }), 'color');
@@ -100,4 +102,12 @@ test('the dock says whose turn it is', () => {
   assert.equal(face({ now: 5001 }), 'idle');
   placing.readOnly = true;
   assert.equal(face({ color: red }), 'blocked');
+});
+
+test('waits in words', () => {
+  const texts = [0, 10000, 10001, 49999, 50000, 89999, 90000, 299000, 5399999, 5400000, 86400000].map(about);
+  assert.deepEqual(texts, [
+    'a few seconds', 'a few seconds', 'less than a minute', 'less than a minute', 'about a minute', 'about a minute',
+    'about 2 minutes', 'about 5 minutes', 'about 90 minutes', 'about 2 hours', 'about 24 hours',
+  ]);
 });

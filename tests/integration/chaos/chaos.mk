@@ -1,0 +1,21 @@
+# Chaos on real processes: what `make soak` and `make power-cuts` run, and the library that the tests of the disk preload.
+
+$(OUT)/libfsync_record.so: tests/tools/fsync_record.c Makefile tests/integration/chaos/chaos.mk
+	@mkdir -p $(@D)
+	@echo "  LD $@"
+	$(Q)$(CC) $(CPPFLAGS) -std=c11 -O2 -g $(WARNINGS) -fPIC -shared -o $@ $< -ldl
+
+all: $(OUT)/libfsync_record.so
+
+CHAOS := TESSERA_BUILD=$(OUT) /usr/bin/python3 tests/integration/chaos
+
+# The last line is `kills N acked N lost N doubled N divergent N`; SEED=n has an earlier run again.
+.PHONY: soak power-cuts
+MINUTES ?= 30
+soak: all
+	@$(CHAOS)/soak.py --minutes $(MINUTES) $(if $(SEED),--seed $(SEED))
+
+# The last line is `power cuts N acked N lost N doubled N divergent N`.
+N ?= 100
+power-cuts: all
+	@$(CHAOS)/power.py --cuts $(N) $(if $(SEED),--seed $(SEED))
