@@ -134,16 +134,15 @@ struct ws_conn {
 };
 
 struct conn {
-    // What a write of the fan-out looks at lies together, up to the outbox: see round.c.
     struct sock sock;
     struct edge *edge;
+    struct ws_conn ws;
     uint8_t state;  // enum conn_state
     uint8_t reason; // enum conn_reason, from the moment that it begins to end
     uint8_t wanted; // EV_READ, EV_WRITE: what the event waits for
     uint8_t requests;
     bool blocked; // the socket did not take all
     bool counted_http, counted_ws;
-    struct ws_conn ws;
     struct deadline deadline;
     struct loop_deferred turn;
     struct conn *prev, *next; // all connections

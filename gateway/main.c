@@ -305,7 +305,7 @@ int main(int argc, char **argv)
     static struct gateway gateway; // zeroed, and large
     struct conf conf;
     conf_load(&conf, &options_program, &gateway.options, argc, argv);
-    gateway.canvas_given = canvas_options_given(&conf);
+    gateway.canvas_given = canvas_options_given(conf_is_given, &conf);
     log_init(options_program.name, (enum log_level)gateway.options.common.log_level,
              (enum log_format)gateway.options.common.log_format);
     int status = read_options(&gateway);

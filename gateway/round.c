@@ -12,8 +12,6 @@
 // draws come between the slices anyway.
 #define TICK_PERCENT_OF_COST 150
 
-#define PREFETCH_BYTES 40
-
 // ---- Beginning -----------------------------------------------------------------------------------------------------
 
 // What brings synced clients from sent to the replica. NULL: not now; the tile waits for its snapshot, or stays dirty
@@ -165,18 +163,6 @@ static void finish_audience(struct fanout *fanout, struct audience *audience)
     interest_settle(fanout->interest, audience);
 }
 
-// The kernel's work for one client drives all others out of the caches near to the core. So that of the next one is
-// fetched meanwhile: what a write looks at lies within these bytes around it (gateway/conn.h).
-static void prefetch(const struct audience *audience, uint32_t at)
-{
-    if (at >= audience->used || audience->clients[at] == NULL)
-        return;
-    const char *bytes = (const char *)audience->clients[at];
-    __builtin_prefetch(bytes - PREFETCH_BYTES);
-    __builtin_prefetch(bytes);
-    __builtin_prefetch(bytes + PREFETCH_BYTES);
-}
-
 // Serves at most `budget` clients of the audience that is due; returns what is left of the budget.
 static uint32_t serve_audience(struct fanout *fanout, uint32_t budget)
 {
@@ -185,7 +171,6 @@ static uint32_t serve_audience(struct fanout *fanout, uint32_t budget)
         fanout->buf = audience_buf(fanout, audience, &fanout->buf_tiles);
     while (budget > 0 && fanout->client_at < audience->used) {
         struct hub_client *client = audience->clients[fanout->client_at++];
-        prefetch(audience, fanout->client_at);
         if (client == NULL || client->lag != NULL || client->round == fanout->round)
             continue;
         serve(fanout, client);

@@ -1,7 +1,5 @@
 #include "gateway/worker.h"
 
-#include <limits.h>
-#include <linux/close_range.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -61,21 +59,11 @@ static struct worker_job *next_job(struct worker *worker)
     return job;
 }
 
-// A table of files that two threads share makes every system call of the loop count references. This thread needs only
-// the one file, so it gets a table of its own where that is allowed; what the loop opens later is not in it.
-static void leave_files(int keep)
-{
-    const int standard = STDERR_FILENO; // the last that stays for whoever ends the process with words
-    if (close_range((unsigned)keep + 1, UINT_MAX, CLOSE_RANGE_UNSHARE) == 0 && keep - 1 > standard)
-        (void)close_range((unsigned)standard + 1, (unsigned)keep - 1, 0);
-}
-
 static void *work(void *arg)
 {
     struct worker *worker = arg;
     const uint64_t one = 1;
     struct worker_job *job;
-    leave_files(worker->wake);
     pthread_mutex_lock(&worker->mutex);
     while ((job = next_job(worker)) != NULL) {
         pthread_mutex_unlock(&worker->mutex);

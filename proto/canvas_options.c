@@ -1,7 +1,5 @@
 #include "proto/canvas_options.h"
 
-#include "common/io/conf.h"
-
 #include <string.h>
 
 int canvas_options_config(const struct canvas_options *options, struct canvas_config *config, char *error,
@@ -21,7 +19,7 @@ int canvas_options_config(const struct canvas_options *options, struct canvas_co
     return palette_parse(&config->palette, options->palette, strlen(options->palette), error, error_size);
 }
 
-unsigned canvas_options_given(const struct conf *conf)
+unsigned canvas_options_given(bool (*is_given)(const struct conf *conf, const char *name), const struct conf *conf)
 {
     static const struct {
         const char *name;
@@ -33,6 +31,6 @@ unsigned canvas_options_given(const struct conf *conf)
     };
     unsigned given = 0;
     for (size_t i = 0; i < sizeof options / sizeof options[0]; i++)
-        given |= conf_is_given(conf, options[i].name) ? options[i].bit : 0u;
+        given |= is_given(conf, options[i].name) ? options[i].bit : 0u;
     return given;
 }

@@ -29,9 +29,9 @@ struct canvas_options {
 MUST_CHECK int canvas_options_config(const struct canvas_options *options, struct canvas_config *config, char *error,
                                      size_t error_size);
 
-// Which of them were given: bits of enum canvas_given.
+// Which of them were given: bits of enum canvas_given. `is_given` is conf_is_given, which proto does not know.
 struct conf;
-unsigned canvas_options_given(const struct conf *conf);
+unsigned canvas_options_given(bool (*is_given)(const struct conf *conf, const char *name), const struct conf *conf);
 
 #define CANVAS_OPTION_AT(type_, field_, member_) offsetof(type_, field_) + offsetof(struct canvas_options, member_)
 

@@ -143,7 +143,7 @@ int main(int argc, char **argv)
     int status = check(&options, &canvas);
     if (status == EXIT_SUCCESS) {
         struct loop *loop = loop_new();
-        int err = loop != NULL ? run(loop, &options, &canvas, canvas_options_given(&conf)) : ERR_NOMEM;
+        int err = loop != NULL ? run(loop, &options, &canvas, canvas_options_given(conf_is_given, &conf)) : ERR_NOMEM;
         status = err == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
         loop_free(loop);
     }

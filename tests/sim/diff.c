@@ -508,7 +508,7 @@ static void compare_strings(void)
     char name[KEY_MAX];
     for (unsigned i = 0; i < TILES; i++) {
         const struct db_tile *tile = &diff.db->tiles[i];
-        uint8_t last[4 * DB_TILE_LEN];
+        uint8_t last[4 * DB_TILE_LEN] = {0};
         for (size_t k = 0; k < tile->last_len / 4; k++) {
             for (size_t b = 0; b < 4; b++)
                 last[4 * k + b] = (uint8_t)(tile->last[k] >> (24 - 8 * b));

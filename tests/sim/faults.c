@@ -64,9 +64,9 @@ static void fault_break(void)
 
 static void fault_stall(void)
 {
+    int64_t us = sim_below(2) == 0 ? sim_skewed(5000, 1000000) : sim_between(1000000, 6000000);
     if (net_count() > 0)
-        net_stall((uint32_t)sim_below(net_count()),
-                  sim_below(2) == 0 ? sim_skewed(5000, 1000000) : sim_between(1000000, 6000000));
+        net_stall((uint32_t)sim_below(net_count()), us);
 }
 
 static void fault_isolate(void)

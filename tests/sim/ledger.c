@@ -32,7 +32,8 @@ struct moment {
 
 struct tile_state {
     uint64_t epoch, owner; // of the last taking
-    uint64_t epoch_max;    // ever given out
+    uint64_t epoch_max;    // ever given out; what a crash took back was told nobody
+    uint64_t epoch_floor;  // of them: before the last return of older data
     struct position pos;
     uint64_t checksum;
 };
@@ -193,7 +194,8 @@ static void on_cleared(void)
         ledger.draws[i].applied = 0;
     }
     for (unsigned i = 0; i < DB_TILES; i++)
-        ledger.tiles[i] = (struct tile_state){.epoch_max = ledger.tiles[i].epoch_max};
+        ledger.tiles[i] =
+            (struct tile_state){.epoch_max = ledger.tiles[i].epoch_max, .epoch_floor = ledger.tiles[i].epoch_floor};
     memset(ledger.placed_us, 0, sizeof ledger.placed_us);
     memset(ledger.last_nonces, 0, sizeof ledger.last_nonces);
 }
@@ -292,6 +294,13 @@ static void on_summed(unsigned number, uint32_t seq, uint64_t checksum)
 void ledger_rewound(bool older)
 {
     ledger.restores += older;
+    for (unsigned i = 0; i < DB_TILES; i++) {
+        struct tile_state *tile = &ledger.tiles[i];
+        if (older)
+            tile->epoch_floor = tile->epoch_max;
+        else
+            tile->epoch_max = tile->epoch > tile->epoch_floor ? tile->epoch : tile->epoch_floor;
+    }
     for (uint32_t i = 0; i < ledger.draw_count; i++) {
         struct entry *entry = &ledger.draws[i];
         if (!entry->was_applied || entry->applied > 0)

@@ -54,20 +54,20 @@ static void choose(struct world *world, enum mutant mutant)
     world->faults.lease_us = world->nodes.lease_ms * 1000;
     world->faults.clock = sim_below(4) == 0;
     world->faults.dropping = sim_below(4) == 0;
-    world->clients = (struct client_settings){
-        .count = world->faults.clients,
-        .users = 1 + (uint32_t)sim_below(world->faults.clients),
-        .tiles = 1 + (uint32_t)sim_below(DB_ACROSS),
-        .gateways = world->faults.gateways,
-        .side = 3 + (uint32_t)sim_below(12),
-        .window = sim_below(8) == 0 ? 200 : 1 + (uint32_t)sim_below(8),
-        .pace_us = one_of(paces, sizeof paces / sizeof paces[0]),
-        .addresses = 1 + (uint32_t)sim_below(4),
-        .geom = canvas->geom,
-        .colors = canvas->palette.count,
-        .cooldown_ms = canvas->cooldown_ms,
-        .mutant = mutant,
-    };
+    // A statement for each: the order of chances in one initialiser is the compiler's.
+    struct client_settings *clients = &world->clients;
+    clients->count = world->faults.clients;
+    clients->users = 1 + (uint32_t)sim_below(world->faults.clients);
+    clients->tiles = 1 + (uint32_t)sim_below(DB_ACROSS);
+    clients->gateways = world->faults.gateways;
+    clients->side = 3 + (uint32_t)sim_below(12);
+    clients->window = sim_below(8) == 0 ? 200 : 1 + (uint32_t)sim_below(8);
+    clients->pace_us = one_of(paces, sizeof paces / sizeof paces[0]);
+    clients->addresses = 1 + (uint32_t)sim_below(4);
+    clients->geom = canvas->geom;
+    clients->colors = canvas->palette.count;
+    clients->cooldown_ms = canvas->cooldown_ms;
+    clients->mutant = mutant;
     sim_trace("cooldown %u ms, %u guests per address, %u shards, %u gateways, %u clients of %u users, %u tiles",
               canvas->cooldown_ms, canvas->guests_per_address, world->faults.shards, world->faults.gateways,
               world->clients.count, world->clients.users, world->clients.tiles);

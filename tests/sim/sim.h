@@ -41,6 +41,8 @@ uint64_t sim_steps(void); // all of them
 bool sim_step(int64_t until_us);
 
 // ---- Chance --------------------------------------------------------------------------------------------------------
+//
+// Never two of them among the arguments of one call: which comes first would be the compiler's to say.
 
 uint64_t sim_random(void);
 uint64_t sim_below(uint64_t below);            // 0 … below - 1

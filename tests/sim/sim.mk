@@ -8,7 +8,7 @@
 
 SEEDS ?= 10000
 EVENTS ?= 3000
-SIM_TRACES ?= 105 200 304 331
+SIM_TRACES ?= 221 206 367 85
 
 sim_shard_objs := shard/shard shard/membership shard/store shard/store_tiles shard/link_server shard/place shard/place_tile \
                   shard/ownership shard/batch shard/batch_args shard/draw shard/peer shard/rules shard/window shard/windows

@@ -390,6 +390,24 @@ static void test_what_redis_lost_is_taken_back(void **state)
     assert_int_equal(resyncs("reason=\"epoch\""), 1);
 }
 
+// However often it was away: what failed for want of it need not wait any longer.
+static void test_reads_begin_anew_with_the_store(void **state)
+{
+    (void)state;
+    assert_int_equal(world_join(0, 1, true, WIDE), 0);
+    for (unsigned i = 0; i < 8; i++) {
+        while (world_deliver())
+            world_turn(1000);
+        world_turn(1000);
+        world_turn(1000);
+        assert_true(world_serve());
+        world_store(false);
+        world_turn(1000);
+        world_store(true);
+    }
+    assert_healed();
+}
+
 static void test_wrong_pixels_are_found_by_the_beat(void **state)
 {
     (void)state;
@@ -702,6 +720,7 @@ int main(void)
         TEST(test_gap_over_epochs),
         TEST(test_too_far_and_trimmed_start_over),
         TEST(test_what_redis_lost_is_taken_back),
+        TEST(test_reads_begin_anew_with_the_store),
         TEST(test_wrong_pixels_are_found_by_the_beat),
         TEST(test_lost_tail_is_found_unasked),
         TEST(test_bus_comes_back),

@@ -85,6 +85,12 @@ class Episode:
         self.rng = rng
         self.say = say
         options = {"guests_per_address": self.mode.get("guests_per_address", 0), "width": SIDE, "height": SIDE, "cooldown": self.mode["cooldown"], "shard_args": ["--lease=1s"]}
+        # tiles that come and go at once, clients that fall behind soon, updates one by one or in heaps
+        options["gateway_args"] = [
+            f"--linger={rng.choice(('0', '200ms', '30s'))}",
+            f"--ring-updates={rng.choice((64, 4096))}",
+            f"--tick-min={rng.choice(('0', '5ms', '50ms'))}",
+        ]
         self.cluster = ChaosCluster(path, shards=shards, gateways=gateways, **options)
         self.history = History()
         self.players = []

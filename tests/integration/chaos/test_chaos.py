@@ -4,11 +4,13 @@ import os
 
 import pytest
 
+from tessera.procs import build_dir
+
 from .episode import Episode
 from .power import PowerCuts
 
-# Sanitizers make every process two to three times as slow.
-SECONDS = float(os.environ.get("TESSERA_CHAOS_SECONDS", 40))
+SANITIZED = "address" in build_dir().name  # everything is two to three times as slow
+SECONDS = float(os.environ.get("TESSERA_CHAOS_SECONDS", 30))
 
 
 def describe(result):
@@ -27,17 +29,17 @@ def test_everything_at_random(workdir, rng, mode):
     finally:
         describe(episode.result)
     assert result.kills >= SECONDS / 4 and result.acknowledged >= 500
-    assert not result.slow, result.slow
+    assert SANITIZED or not result.slow, result.slow
 
 
 @pytest.mark.parametrize("mode", ["pipelined", "cooldown"])
 def test_power_losses(workdir, rng, mode):
     cuts = PowerCuts(workdir / mode, mode, rng, print, "always")
     try:
-        result = cuts.run_cuts(20)
+        result = cuts.run_cuts(10)
     finally:
         describe(cuts.result)
-    assert cuts.cuts == 20 and cuts.disk.cut_bytes > 0 and result.acknowledged >= 500
+    assert cuts.cuts == 10 and cuts.disk.cut_bytes > 0 and result.acknowledged >= 500
 
 
 def test_the_cuts_are_real(workdir, rng):
