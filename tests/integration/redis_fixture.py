@@ -3,31 +3,19 @@ directory of its own, so that it can be killed and started again with what it ha
 
 import os
 import pathlib
-import random
 import re
 import shutil
 import signal
-import socket
 import subprocess
 import tempfile
 import time
 
 import redis
 
+from tessera.procs import free_port
+
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 LUA = ROOT / "proto" / "lua"
-
-
-def free_port():
-    """From below the range that the kernel gives to clients, so that it stays free while Redis is down."""
-    while True:
-        port = random.SystemRandom().randrange(12000, 32000)
-        with socket.socket() as probe:
-            try:
-                probe.bind(("127.0.0.1", port))
-                return port
-            except OSError:
-                continue
 
 
 def wait_for(condition, what, seconds=10.0):

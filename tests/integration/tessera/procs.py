@@ -1,11 +1,13 @@
 """Processes: started, watched, stopped, killed; each with its log in a file. They never outlive the test."""
 
+import fcntl
 import os
 import random
 import re
 import signal
 import socket
 import subprocess
+import tempfile
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -35,16 +37,35 @@ def clean_env(extra=None):
     return env
 
 
+_reserved = []  # open files of the ports that are ours until we end
+
+
+def _reserve(port):
+    """Whether no other run of tests on this machine has the port. The lock goes with the process, also when it is killed."""
+    folder = Path(tempfile.gettempdir()) / f"tessera-ports-{os.getuid()}"
+    folder.mkdir(mode=0o700, exist_ok=True)
+    file = open(folder / str(port), "w")
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        file.close()
+        return False
+    _reserved.append(file)
+    return True
+
+
 def free_port(host="127.0.0.1"):
-    """A port nobody listens on, from below the range that the kernel gives to clients, so that it stays free for a restart."""
+    """A port nobody listens on, from below the range that the kernel gives to clients, so that it stays free for a restart, and
+    reserved against other runs of tests, which look for theirs between our asking and our listening."""
     for _ in range(1000):
         port = _ports.randrange(12000, 32000)
         with socket.socket() as probe:
             try:
                 probe.bind((host, port))
-                return port
             except OSError:
                 continue
+        if _reserve(port):
+            return port
     raise Failure("no free port")
 
 
