@@ -15,6 +15,11 @@ SOURCES = "127.0.0.1-127.0.0.8"
 FILES = 18000  # connections that one process can have of 20,000 descriptors
 
 
+def processes(clients):
+    """As few as can hold them: several on one core would wake each other for every frame, which the server pays for."""
+    return -(-clients // FILES)
+
+
 class Bench:
     """Where to work, and how large."""
 
@@ -44,7 +49,8 @@ def tick_args(low_ms, high_ms=None):
 
 def _deliveries(bench, server, clients, seconds, rate):
     """CPU of the server per delivered frame while every client gets one each tick."""
-    options = {"connections": clients, "processes": 2, "rate": rate, "seconds": 0, "source_addresses": SOURCES}
+    options = {"connections": clients, "processes": processes(clients), "rate": rate, "seconds": 0}
+    options |= {"source_addresses": SOURCES}
     with server, Load(bench.dir(), server, "idle", bench.cores[1], verify="false", **options) as load:
         wait_clients(server, clients, load)
         time.sleep(3)
@@ -100,7 +106,7 @@ def memory(bench, few, many, tls=False):
 
 def crowd(bench, clients, gateways, seconds, rate, tick):
     """A crowd that watches everything, some of it drawing; and a few clients with whole replicas, compared at the end."""
-    options = {"connections": clients, "processes": max(2, -(-clients // FILES)), "rate": rate, "seconds": seconds}
+    options = {"connections": clients, "processes": processes(clients), "rate": rate, "seconds": seconds}
     options |= {"source_addresses": SOURCES, "connecting": 512}
     cluster = Tessera(bench.dir(), gateways, 1, bench.cores, gateway_args=tick, cooldown="5m" if rate > 300 else "0")
     with cluster, Load(bench.dir(), cluster, "watch", bench.cores[1], connections=4 * gateways, seconds=0) as replicas:
@@ -197,8 +203,8 @@ def growth(bench, clients, rate, gateways, tiles, seconds, watched=256):
     watches all tiles, or so many."""
     side = {1: (256, 256), 4: (512, 512), 16: (1024, 1024), 64: (2048, 2048), 256: (4096, 4096)}[tiles]
     cluster = Tessera(bench.dir(), gateways, 1, bench.cores, gateway_args=tick_args(TICK_MS, 1000), width=side[0], height=side[1])
-    options = {"connections": clients, "processes": 2, "rate": rate, "seconds": seconds + 4, "tiles": watched}
-    options |= {"source_addresses": SOURCES}
+    options = {"connections": clients, "processes": processes(clients), "rate": rate, "seconds": seconds + 4}
+    options |= {"tiles": watched, "source_addresses": SOURCES}
     with cluster, Load(bench.dir(), cluster, "idle", bench.cores[1], verify="false", **options) as load:
         wait_clients(cluster, clients, load)
         time.sleep(2)

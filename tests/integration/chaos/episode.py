@@ -10,6 +10,7 @@ from tessera import http
 from tessera.checker import Bad
 from tessera.cluster import metric
 from tessera.procs import Failure, Proc, build_dir
+from tessera.protocol import Position
 
 from .cluster import ChaosCluster, all_equal, all_ready
 from .faults import Faults
@@ -111,9 +112,22 @@ class Episode:
             found = {name: int(float(values[full])) for name, full in COUNTERS.items() if full in values}
             self.samples[process.proc.name, process.proc.starts] = found
 
+    def _look(self):
+        """What a gateway's API says of a tile at some moment."""
+        gateway, (tx, ty) = self.rng.choice(self.cluster.gateways), self.rng.choice(self.cluster.tiles())
+        try:
+            reply = http.get(gateway.address, f"/api/v1/tiles/{tx}/{ty}", timeout=0.5)
+        except OSError:
+            return
+        if reply.status == 200:
+            epoch, seq = map(int, reply.headers["tessera-position"].split("-"))
+            self.history.look((tx, ty), Position(epoch, seq), reply.body, f"API of {gateway.proc.name}")
+
     async def _keep_sampling(self):
         while True:
-            await asyncio.sleep(0.5)
+            for _ in range(5):
+                await asyncio.sleep(0.1)
+                await asyncio.to_thread(self._look)
             await asyncio.to_thread(self._sample)
 
     def _make_players(self):
@@ -228,6 +242,7 @@ class Episode:
                 await self._rest()
         finally:
             sampling.cancel()
+            self._sample()
             for player in self.players:
                 player.stop()
             await asyncio.wait(games, timeout=30)
@@ -252,14 +267,18 @@ class Episode:
         except Bad as e:
             result.problems.append(f"in Redis: {e}")
         result.acknowledged = history.acknowledged()
+
+    def _count(self):
+        result, history = self.result, self.history
         result.problems += history.anomalies[:10]
         result.verdicts = history.verdicts
         result.faults, result.kills = self.faults.counts, self.faults.kills
-        self._sample()
         for _, counts in self.samples.items():
             result.metrics.update(counts)
         result.metrics["bus_dropped"] = self.cluster.proxy.dropped()
         result.metrics["repeats"] = history.repeats
+        result.metrics["looks"] = sum(len(looks) for looks in history.looks.values())
+        result.metrics["phantom_looks"] = history.phantoms
 
     def _check_allowance(self, canvas):
         """All players are guests of one address."""
@@ -272,8 +291,11 @@ class Episode:
     def run(self, seconds, rest_every=15):
         with self.cluster:
             self._make_players()
-            asyncio.run(self._run(seconds, rest_every))
-            self._check()
+            try:
+                asyncio.run(self._run(seconds, rest_every))
+                self._check()
+            finally:
+                self._count()
             if not self.result.well:
                 raise Failure("; ".join(self.result.problems))
         return self.result

@@ -5,7 +5,8 @@ refused, or unknown; an acknowledged one has to be there once, within the positi
 must not be there; an unknown one may be there once.
 """
 
-from collections import Counter
+import zlib
+from collections import Counter, defaultdict
 from typing import NamedTuple
 
 ACKNOWLEDGED, REFUSED, UNKNOWN = "acknowledged", "refused", "unknown"
@@ -18,6 +19,7 @@ class Report(NamedTuple):
     ghosts: list  # refused, and there
     misplaced: list  # acknowledged with a position that does not contain them
     strangers: list  # nobody drew them
+    false_views: list  # a client at some position showed other pixels than the stream has at it
 
     def problems(self):
         named = [(name, getattr(self, name)) for name in self._fields[1:]]
@@ -31,6 +33,8 @@ class History:
         self.ended = {}
         self.journal = Counter(), Counter(), set()  # of acknowledged, of unknown draws; (connection, nonce) that came to an end
         self.verdicts = Counter()  # every verdict that a player got
+        self.looks = defaultdict(list)  # tile -> [(position, crc32 of the pixels, where)]: what clients saw at some moment
+        self.phantoms = 0  # of these, those of updates that were on the bus and never on the disk
         self.repeats = 0  # draws sent again with the same nonce
         self.latency = []  # (invoked at, ended at) of acknowledged draws, seconds of the loop's clock
         self.anomalies = []  # verdicts that no fault explains
@@ -40,6 +44,10 @@ class History:
         assert key not in self.draws, f"draw {key} is not one of its kind"
         self.draws[key] = (outcome, seq)
         self.invoked[key], self.ended[key] = invoked, now
+
+    def look(self, tile, pos, colors, where):
+        """Keeps what somebody showed of a tile, to be compared with the streams at the end."""
+        self.looks[tile].append((pos, zlib.crc32(colors), where))
 
     def acknowledged(self):
         return sum(1 for outcome, _ in self.draws.values() if outcome is ACKNOWLEDGED) + sum(self.journal[0].values())
@@ -65,7 +73,7 @@ class History:
         placements = canvas.all_placements()
         counted = Counter((p.user, p.tile, p.offset, p.color) for p in placements)
         landed_at = {(p.user, p.tile, p.offset, p.color): p.seq for p in placements}
-        report = Report(self.acknowledged(), [], [], [], [], [])
+        report = Report(self.acknowledged(), [], [], [], [], [], [])
         for draw, (outcome, seq) in self.draws.items():
             user, x, y, color = draw
             tile = (x // edge, y // edge)
@@ -88,4 +96,18 @@ class History:
             elif count > acknowledged[draw] + unknown[draw]:
                 report.doubled.append(draw)
         report.strangers.extend(counted)
+        for tile, looks in self.looks.items():
+            report.false_views.extend(self._false_views(tile, looks, canvas.placements[tile], edge))
         return report
+
+    def _false_views(self, tile, looks, placements, edge):
+        colors, seq = bytearray(edge * edge), 0
+        for pos, crc, where in sorted(looks):
+            if pos.seq > len(placements) or pos.epoch != (placements[pos.seq - 1].epoch if pos.seq else 0):
+                self.phantoms += 1
+                continue
+            while seq < pos.seq:
+                colors[placements[seq].offset] = placements[seq].color
+                seq += 1
+            if zlib.crc32(colors) != crc:
+                yield tile, pos, where

@@ -16,6 +16,7 @@ from .history import ACKNOWLEDGED, REFUSED, UNKNOWN
 
 WINDOW = 200  # unanswered nonces stay within this of each other; the protocol allows 255
 SILENCE_S = 15
+LOOK_EVERY_S = 0.1
 
 
 class Draw:
@@ -60,6 +61,7 @@ class Player:
         self.pending = {}  # nonce -> Draw, oldest first
         self.nonce = 1  # next of our own, with cooldown 0
         self.not_before = 0
+        self.look_at = 0
         self.again = []  # (due, draw): to be sent again, in this order
         self.client = None
         self.url = None
@@ -160,6 +162,9 @@ class Player:
                 heard, frames = loop.time(), self.client.tile_frames
             if loop.time() - heard > SILENCE_S:
                 return
+            if self.tiles and loop.time() >= self.look_at:
+                self.look_at = loop.time() + LOOK_EVERY_S
+                self._look()
             if self.roam and not self.resting and self.rng.random() < 0.02:
                 await self._roam()
 
@@ -171,6 +176,12 @@ class Player:
             self.wake.clear()
             for task in tasks:
                 task.cancel()
+
+    def _look(self):
+        tile = self.rng.choice(self.tiles)
+        replica = self.replicas.get(tile)
+        if replica:
+            self.history.look(tile, replica.pos, replica.colors, self.url)
 
     async def _roam(self):
         self.tiles = self.rng.sample(self.roam, self.rng.randint(1, min(4, len(self.roam))))

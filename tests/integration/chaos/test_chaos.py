@@ -32,6 +32,7 @@ def test_everything_at_random(workdir, rng, mode):
     assert SANITIZED or not result.slow, result.slow
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("mode", ["pipelined", "cooldown"])
 def test_power_losses(workdir, rng, mode):
     cuts = PowerCuts(workdir / mode, mode, rng, print, "always")
@@ -42,6 +43,7 @@ def test_power_losses(workdir, rng, mode):
     assert cuts.cuts == 10 and cuts.disk.cut_bytes > 0 and result.acknowledged >= 500
 
 
+@pytest.mark.slow
 def test_the_cuts_are_real(workdir, rng):
     """Without `appendfsync always` the same losses of power do lose what was acknowledged."""
     cuts = PowerCuts(workdir / "everysec", "pipelined", rng, print, "everysec")

@@ -8,6 +8,7 @@ import pytest
 from .cluster import all_equal
 from .game import Game
 
+pytestmark = pytest.mark.slow
 KILL_WITHIN_S = 3.0
 TERM_WITHIN_S = 0.2
 OPTIONS = {"width": 512, "height": 512, "tile_edge": 128}

@@ -16,6 +16,7 @@ from .cluster import ChaosCluster, all_equal, all_ready
 from .game import Game, counters
 from .power import Disk
 
+pytestmark = pytest.mark.slow
 OPTIONS = {"width": 512, "height": 512, "tile_edge": 128}
 GATEWAY_WAITING, SHARD_WAITING, LINK_IN_FLIGHT = 16384, 32768, 8192  # PROTOCOL.md, limits
 

@@ -9,6 +9,7 @@ import pytest
 from .cluster import all_equal, all_ready, stored
 from .game import Game, counters
 
+pytestmark = pytest.mark.slow
 OPTIONS = {"width": 512, "height": 512, "tile_edge": 128}
 MODES = {"pipelined": ("0", 16, 16, 0.005), "cooldown": ("100ms", 48, 1, 0)}
 # With a cooldown each user's next nonce has gone back, too.

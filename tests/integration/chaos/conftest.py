@@ -1,0 +1,2 @@
+def pytest_configure(config):
+    config.addinivalue_line("markers", "slow: its times are promised, or it is long: not run with sanitizers")
