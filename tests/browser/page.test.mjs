@@ -50,6 +50,7 @@ for (const [name, flags] of /** @type {[string, string[]][]} */ ([['webgl2', []]
     await page.mouse.move(5, 450);
     const near = [[300, 300], [270, 310], [330, 290]];
     const points = await Promise.all(near.map(([x, y]) => onScreen(page, x, y)));
+    await page.waitForFunction(() => document.getAnimations().length === 0); // the canvas has faded in
     assert.deepEqual(await shown(page, points), ['#00a368', '#00a368', '#00a368']);
     gateway.place(300, 300, RED);
     gateway.place(301, 300, 5);
@@ -60,6 +61,7 @@ for (const [name, flags] of /** @type {[string, string[]][]} */ ([['webgl2', []]
     // Far out, black and white squares are a gray of half the light.
     await page.goto(`${gateway.url}?x=300&y=300&zoom=0.9`);
     await live(page);
+    await page.waitForFunction(() => document.getAnimations().length === 0);
     const [left, middle] = await shown(page, [await onScreen(page, 100.4, 300.4), await onScreen(page, 350, 350)]);
     assert.equal(middle, '#00a368');
     const gray = parseInt(left.slice(1, 3), 16);
