@@ -16,9 +16,10 @@ RUN apt-get update \
     && floors redis-server 5:7.0.15-1~deb12u10 \
     && install -d -o tessera -g tessera -m 0700 /data /secrets
 USER tessera
+COPY deploy/redis/start /usr/local/bin/tessera-redis
 WORKDIR /data
 VOLUME /data
-CMD ["redis-server", "/etc/tessera/redis.conf", "--dir", "/data"]
+CMD ["tessera-redis", "/data", "/etc/tessera/redis.conf"]
 
 FROM base AS balancer
 RUN apt-get update \

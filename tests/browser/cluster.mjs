@@ -90,7 +90,7 @@ export class Cluster {
     this.dir = await mkdtemp(join(tmpdir(), 'tessera-browser-'));
     const port = (this.#port = await freePort());
     this.#redis = this.#run('redis', [
-      'redis-server', '--bind', '127.0.0.1', '--port', String(port), '--dir', this.dir, '--save', '', '--appendonly', 'yes',
+      'deploy/redis/start', this.dir, '--bind', '127.0.0.1', '--port', String(port), '--save', '', '--appendonly', 'yes',
       '--appendfsync', 'always', '--maxmemory-policy', 'noeviction',
     ]);
     await this.#until(this.#redis, () => answers(port));

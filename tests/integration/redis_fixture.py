@@ -16,6 +16,7 @@ from tessera.procs import free_port
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 LUA = ROOT / "proto" / "lua"
+START = ROOT / "deploy" / "redis" / "start"
 
 
 def wait_for(condition, what, seconds=10.0):
@@ -48,7 +49,7 @@ class RealRedis:
     def start(self):
         log = open(os.path.join(self.dir, "redis.log"), "ab")
         self.process = subprocess.Popen(
-            ["redis-server", "--port", str(self.port), "--bind", "127.0.0.1", "--dir", self.dir, "--appendonly", "yes",
+            [START, self.dir, "--port", str(self.port), "--bind", "127.0.0.1", "--appendonly", "yes",
              "--appendfsync", "always", "--save", "", "--maxmemory-policy", "noeviction", "--daemonize", "no",
              *self.extra],
             stdin=subprocess.DEVNULL, stdout=log, stderr=log)

@@ -8,7 +8,7 @@ import subprocess
 import pytest
 import redis
 
-from redis_fixture import ROOT, RealRedis, Scripts, wait_for
+from redis_fixture import ROOT, START, RealRedis, Scripts, wait_for
 
 ACL = ROOT / "deploy" / "redis" / "users.acl"
 ROLES = ("shard", "gateway")
@@ -35,8 +35,8 @@ class GuardedRedis(RealRedis):
             file.write("\n".join(acl_lines()) + "\n")
         with open(os.path.join(self.dir, "redis.log"), "ab") as log:
             self.process = subprocess.Popen(
-                ["redis-server", str(ROOT / "deploy" / "redis" / "redis.conf"), "--port", str(self.port), "--bind", "127.0.0.1",
-                 "--dir", self.dir, "--aclfile", path], stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+                [START, self.dir, str(ROOT / "deploy" / "redis" / "redis.conf"), "--port", str(self.port), "--bind", "127.0.0.1",
+                 "--aclfile", path], stdin=subprocess.DEVNULL, stdout=log, stderr=log)
         self.client = self.as_user("admin")
         wait_for(self.client.ping, "redis answers")
 

@@ -17,7 +17,7 @@ class Redis:
         self.path = path
         self.port = free_port()
         self.path.mkdir(parents=True)
-        argv = ["redis-server", "--bind", HOST, "--port", self.port, "--dir", self.path, "--save", ""]
+        argv = [ROOT / "deploy/redis/start", self.path, "--bind", HOST, "--port", self.port, "--save", ""]
         argv += ["--appendonly", "yes", "--appendfsync", fsync, "--maxmemory-policy", "noeviction"]
         self.proc = Proc("redis", argv, path / "redis.log")
         self.client = redis_py.Redis(HOST, self.port, socket_timeout=20)
