@@ -11,7 +11,7 @@ import redis
 from redis_fixture import ROOT, START, RealRedis, Scripts, wait_for
 
 ACL = ROOT / "deploy" / "redis" / "users.acl"
-ROLES = ("shard", "gateway")
+ROLES = ("shard", "gateway", "ctl")
 # One name of each family of keys, and of a family that nobody may touch.
 KEYS = ("{cluster}:config", "{t:1:2}:meta", "{u:5}:0000000000000005", "{a:192.0.2.7}", "other")
 ALWAYS = {"quit", "reset"}  # by whoever is connected
@@ -109,16 +109,17 @@ def test_every_other_command_is_denied(guarded, role):
 
 @pytest.mark.parametrize("role", ROLES)
 def test_keys_and_channels(guarded, role):
-    reads = {"shard": KEYS[:4], "gateway": KEYS[:3]}[role]
-    writes = {"shard": KEYS[:4], "gateway": KEYS[:1]}[role]
+    reads = {"shard": KEYS[:4], "gateway": KEYS[:3], "ctl": KEYS[:3]}[role]
+    writes = {"shard": KEYS[:4], "gateway": KEYS[:1], "ctl": KEYS[:3]}[role]
     for key in KEYS:
         assert dryrun(guarded, role, "HGETALL", key) == (key in reads), key
         assert dryrun(guarded, role, "HSET", key, "f", "v") == (key in writes), key
         assert dryrun(guarded, role, "EVALSHA", "0" * 40, "1", key) == (key in writes), key
     for channel in CHANNELS:
-        for command in ("SUBSCRIBE", "PUBLISH"):
+        for command in ("SUBSCRIBE", "PUBLISH") if role != "ctl" else ("PUBLISH",):
             args = (channel,) if command == "SUBSCRIBE" else (channel, "x")
-            assert dryrun(guarded, role, command, *args) == (channel in CHANNELS[:2]), (command, channel)
+            allowed = CHANNELS[:1] if role == "ctl" else CHANNELS[:2]
+            assert dryrun(guarded, role, command, *args) == (channel in allowed), (command, channel)
     if role == "gateway":
         assert dryrun(guarded, role, "EVALSHA_RO", "0" * 40, "1", KEYS[1])
         assert not dryrun(guarded, role, "EVALSHA_RO", "0" * 40, "1", KEYS[3])
