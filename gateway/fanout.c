@@ -13,11 +13,16 @@ void fanout_init(struct fanout *fanout, struct interest *interest, const struct 
 {
     *fanout = (struct fanout){.interest = interest, .options = *options};
     fanout->stats.tick_us = (int64_t)options->tick_min_ms * 1000;
-    TAILQ_INIT(&fanout->dirty);
-    TAILQ_INIT(&fanout->stalled);
+    for (unsigned i = 0; i < FANOUT_LANES; i++) {
+        struct lane *lane = &fanout->lanes[i];
+        TAILQ_INIT(&lane->dirty);
+        TAILQ_INIT(&lane->stalled);
+        TAILQ_INIT(&lane->waiting);
+    }
     TAILQ_INIT(&fanout->round_tiles);
-    for (unsigned i = 0; i < 3; i++)
-        TAILQ_INIT(&fanout->queues[i]);
+    TAILQ_INIT(&fanout->ready);
+    TAILQ_INIT(&fanout->blocked);
+    fanout->now = &fanout->lanes[FANOUT_LANES - 1]; // the first is the next
 }
 
 void fanout_fini(struct fanout *fanout)
@@ -58,102 +63,120 @@ void fanout_keep_delta(struct fanout *fanout, struct held_out *out, struct posit
     delta->from = from;
 }
 
-static void make_dirty(struct fanout *fanout, struct held *held, struct monotime now)
+static void make_dirty(struct fanout *fanout, struct lane *lane, struct held_out *out, struct monotime now)
 {
-    struct held_out *out = &held->out;
     if (out->dirty || out->stalled)
         return;
     out->dirty = true;
     out->since = now;
-    TAILQ_INSERT_TAIL(&fanout->dirty, held, out.dirty_link);
+    TAILQ_INSERT_TAIL(&lane->dirty, out, dirty_link);
     fanout->options.on_work(fanout->options.arg);
 }
 
-void fanout_make_clean(struct fanout *fanout, struct held *held)
+void fanout_make_clean(struct lane *lane, struct held_out *out)
 {
-    struct held_out *out = &held->out;
     if (out->dirty)
-        TAILQ_REMOVE(&fanout->dirty, held, out.dirty_link);
+        TAILQ_REMOVE(&lane->dirty, out, dirty_link);
     if (out->stalled)
-        TAILQ_REMOVE(&fanout->stalled, held, out.dirty_link);
+        TAILQ_REMOVE(&lane->stalled, out, dirty_link);
     out->dirty = out->stalled = false;
 }
 
-void fanout_stall(struct fanout *fanout, struct held *held)
+void fanout_stall(struct lane *lane, struct held_out *out)
 {
-    fanout_make_clean(fanout, held);
-    held->out.stalled = true;
-    TAILQ_INSERT_TAIL(&fanout->stalled, held, out.dirty_link);
+    fanout_make_clean(lane, out);
+    out->stalled = true;
+    TAILQ_INSERT_TAIL(&lane->stalled, out, dirty_link);
 }
 
-static void unstall(struct fanout *fanout, struct held *held)
+static void unstall(struct fanout *fanout, struct lane *lane, struct held_out *out)
 {
-    if (!held->out.stalled)
+    if (!out->stalled)
         return;
-    fanout_make_clean(fanout, held);
-    held->out.dirty = true;
-    TAILQ_INSERT_TAIL(&fanout->dirty, held, out.dirty_link);
+    fanout_make_clean(lane, out);
+    out->dirty = true;
+    TAILQ_INSERT_TAIL(&lane->dirty, out, dirty_link);
     fanout->options.on_work(fanout->options.arg);
 }
 
 void fanout_loaded(struct fanout *fanout, struct held *held)
 {
-    held->out.ready = true;
-    held->out.generation = ++fanout->generations;
-    held->out.sent = held->replica.pos;
+    held->ready = true;
+    held->generation = ++fanout->generations;
+    for (unsigned i = 0; i < FANOUT_LANES; i++)
+        held->outs[i].sent = held->replica.pos;
     fanout_wake(fanout);
 }
 
 void fanout_replaced(struct fanout *fanout, struct held *held, struct monotime now)
 {
-    struct held_out *out = &held->out;
-    out->generation = ++fanout->generations;
-    out->snapshot_asked = false;
-    out->sent = FANOUT_NOWHERE;
-    out->before = FANOUT_NOWHERE;
-    fanout_drop_deltas(fanout, out);
-    drop(fanout, &out->snapshot);
+    held->generation = ++fanout->generations;
+    held->snapshot.asked = false;
+    drop(fanout, &held->snapshot.frame);
     pump_invalidate(fanout, held);
-    unstall(fanout, held);
-    make_dirty(fanout, held, now);
+    for (unsigned i = 0; i < FANOUT_LANES; i++) {
+        struct held_out *out = &held->outs[i];
+        out->sent = out->before = FANOUT_NOWHERE;
+        fanout_drop_deltas(fanout, out);
+        unstall(fanout, &fanout->lanes[i], out);
+        make_dirty(fanout, &fanout->lanes[i], out, now);
+    }
+}
+
+static void lane_updated(struct fanout *fanout, struct lane *lane, struct held_out *out, struct monotime now)
+{
+    make_dirty(fanout, lane, out, now);
+    // A tick that waits longer would find its beginning fallen out of the ring.
+    const struct held *held = out->held;
+    uint32_t unsent = held->replica.pos.seq - out->sent.seq;
+    if (!out->stalled && unsent > held->ring.max / 2 && monotime_before(now, lane->next))
+        lane->next = now;
 }
 
 void fanout_updated(struct fanout *fanout, struct held *held, struct monotime now)
 {
-    make_dirty(fanout, held, now);
-    // A tick that waits longer would find its beginning fallen out of the ring.
-    uint32_t unsent = held->replica.pos.seq - held->out.sent.seq;
-    if (!held->out.stalled && unsent > held->ring.max / 2 && monotime_before(now, fanout->next))
-        fanout->next = now;
+    for (unsigned i = 0; i < FANOUT_LANES; i++) {
+        struct held_out *out = &held->outs[i];
+        if (held->watchers.lanes[i].count > 0) {
+            lane_updated(fanout, &fanout->lanes[i], out, now);
+            continue;
+        }
+        // Where nobody watches it, nobody depends on what was sent.
+        out->sent = held->replica.pos;
+        fanout_drop_deltas(fanout, out);
+    }
 }
 
 void fanout_snapshot(struct fanout *fanout, struct held *held, struct shared_buf *buf, struct position pos)
 {
-    struct held_out *out = &held->out;
-    out->snapshot_asked = false;
+    held->snapshot.asked = false;
     if (buf != NULL) {
-        keep(fanout, &out->snapshot, buf);
-        out->snapshot_pos = pos;
+        keep(fanout, &held->snapshot.frame, buf);
+        held->snapshot.pos = pos;
     }
-    unstall(fanout, held);
+    for (unsigned i = 0; i < FANOUT_LANES; i++)
+        unstall(fanout, &fanout->lanes[i], &held->outs[i]);
     fanout_wake(fanout);
 }
 
 void fanout_forget(struct fanout *fanout, struct held *held)
 {
-    fanout_make_clean(fanout, held);
-    if (held->out.frame != NULL) {
-        TAILQ_REMOVE(&fanout->round_tiles, held, out.round_link);
-        shared_buf_unref(held->out.frame);
-        held->out.frame = NULL;
+    for (unsigned i = 0; i < FANOUT_LANES; i++) {
+        struct held_out *out = &held->outs[i];
+        fanout_make_clean(&fanout->lanes[i], out);
+        fanout_drop_deltas(fanout, out);
+        if (out->frame == NULL)
+            continue;
+        TAILQ_REMOVE(&fanout->round_tiles, out, round_link);
+        shared_buf_unref(out->frame);
+        out->frame = NULL;
     }
-    fanout_drop_deltas(fanout, &held->out);
-    drop(fanout, &held->out.snapshot);
+    drop(fanout, &held->snapshot.frame);
 }
 
-struct shared_buf *fanout_delta(struct fanout *fanout, struct held *held, struct position from)
+struct shared_buf *fanout_delta(struct fanout *fanout, struct held_out *out, struct position from)
 {
-    struct held_out *out = &held->out;
+    const struct held *held = out->held;
     for (unsigned i = 0; i < HELD_DELTAS; i++) {
         if (out->deltas[i].buf != NULL && position_equal(out->deltas[i].from, from))
             return shared_buf_ref(out->deltas[i].buf);
@@ -166,95 +189,17 @@ struct shared_buf *fanout_delta(struct fanout *fanout, struct held *held, struct
 
 static void ask_snapshot(struct fanout *fanout, struct held *held)
 {
-    if (!held->out.snapshot_asked)
-        held->out.snapshot_asked = fanout->options.ask_snapshot(held, fanout->options.arg);
+    if (!held->snapshot.asked)
+        held->snapshot.asked = fanout->options.ask_snapshot(held, fanout->options.arg);
 }
 
 struct shared_buf *fanout_usable_snapshot(struct fanout *fanout, struct held *held)
 {
-    struct held_out *out = &held->out;
-    bool usable = out->snapshot != NULL && ring_has(&held->ring, out->snapshot_pos);
-    if (!usable || held->replica.pos.seq - out->snapshot_pos.seq > SNAPSHOT_STALE_UPDATES)
+    const struct held_snapshot *snapshot = &held->snapshot;
+    bool usable = snapshot->frame != NULL && ring_has(&held->ring, snapshot->pos);
+    if (!usable || held->replica.pos.seq - snapshot->pos.seq > SNAPSHOT_STALE_UPDATES)
         ask_snapshot(fanout, held);
-    return usable ? out->snapshot : NULL;
-}
-
-// ---- Clients -------------------------------------------------------------------------------------------------------
-
-struct position fanout_position(const struct fanout *fanout, const struct hub_client *client, uint32_t index)
-{
-    if (client->lag != NULL)
-        return client->lag->pos[index];
-    const struct held_out *out = &client->audience->watches[index].held->out;
-    bool not_reached = fanout->active && client->round != fanout->round && out->round == fanout->round;
-    return not_reached ? out->before : out->sent;
-}
-
-// The client's positions in `audience`; returns whether they are all those of a synced client.
-static bool carry_over(const struct fanout *fanout, const struct hub_client *client, const struct audience *audience,
-                       const struct position *given, struct position *pos)
-{
-    bool synced = true;
-    for (uint32_t i = 0; i < audience->count; i++) {
-        const struct held *held = audience->watches[i].held;
-        int old = client->audience != NULL ? interest_find(client->audience, held->key) : -1;
-        pos[i] = old >= 0 ? fanout_position(fanout, client, (uint32_t)old) : given[i];
-        synced = synced && held->out.ready && position_equal(pos[i], held->out.sent);
-    }
-    return synced;
-}
-
-int fanout_watch(struct fanout *fanout, struct hub_client *client, struct audience *audience,
-                 const struct position *given)
-{
-    if (client->audience == audience)
-        return 0;
-    struct lag *lag = pump_new(client, audience->count);
-    if (lag == NULL)
-        goto fail;
-    bool synced = carry_over(fanout, client, audience, given, lag->pos);
-    if (interest_add(fanout->interest, audience, client) != 0)
-        goto fail;
-    pump_end(fanout, client);
-    client->round = fanout->round;
-    if (synced)
-        free(lag);
-    else
-        pump_enter(fanout, lag, LAG_READY);
-    return 0;
-
-fail:
-    free(lag);
-    if (!audience->pinned && audience->members == 0)
-        interest_settle(fanout->interest, audience);
-    return ERR_NOMEM;
-}
-
-int fanout_resume(struct fanout *fanout, struct hub_client *client, uint32_t index, struct position pos)
-{
-    if (client->lag == NULL) {
-        int err = pump_start(fanout, client, LAG_READY);
-        if (err != 0)
-            return err;
-    }
-    client->lag->pos[index] = pos;
-    if (client->lag->queue == LAG_WAITING)
-        pump_move(fanout, client->lag, LAG_READY);
-    return 0;
-}
-
-void fanout_leave(struct fanout *fanout, struct hub_client *client)
-{
-    if (client->audience == NULL)
-        return;
-    pump_end(fanout, client);
-    interest_remove(fanout->interest, client);
-}
-
-void fanout_writable(struct fanout *fanout, struct hub_client *client)
-{
-    if (client->lag != NULL && client->lag->queue == LAG_BLOCKED)
-        pump_move(fanout, client->lag, LAG_READY);
+    return usable ? snapshot->frame : NULL;
 }
 
 void fanout_count_write(struct fanout *fanout, const struct shared_buf *buf)
@@ -269,15 +214,37 @@ struct monotime fanout_due(const struct fanout *fanout, struct monotime now)
 {
     if (fanout->active || pump_has_work(fanout))
         return now;
-    if (TAILQ_EMPTY(&fanout->dirty))
-        return MONOTIME_NEVER;
-    return monotime_before(fanout->next, now) ? now : fanout->next;
+    struct monotime due = MONOTIME_NEVER;
+    for (unsigned i = 0; i < FANOUT_LANES; i++) {
+        if (!TAILQ_EMPTY(&fanout->lanes[i].dirty))
+            due = monotime_min(due, fanout->lanes[i].next);
+    }
+    return monotime_before(due, now) ? now : due;
+}
+
+// The lane whose round may begin for the longest time; of several, the first after the last one that did. NULL if none.
+static struct lane *due_lane(struct fanout *fanout, struct monotime now)
+{
+    struct lane *due = NULL;
+    size_t last = (size_t)(fanout->now - fanout->lanes);
+    for (size_t i = 1; i <= FANOUT_LANES; i++) {
+        struct lane *lane = &fanout->lanes[(last + i) % FANOUT_LANES];
+        if (TAILQ_EMPTY(&lane->dirty) || !monotime_reached(lane->next, now))
+            continue;
+        if (due == NULL || monotime_before(lane->next, due->next))
+            due = lane;
+    }
+    return due;
 }
 
 void fanout_run(struct fanout *fanout, struct monotime now)
 {
-    if (!fanout->active && !TAILQ_EMPTY(&fanout->dirty) && monotime_reached(fanout->next, now))
-        round_begin(fanout, now);
+    struct lane *lane;
+    for (unsigned tries = 0; tries < FANOUT_LANES && !fanout->active; tries++) {
+        if ((lane = due_lane(fanout, now)) == NULL)
+            break;
+        round_begin(fanout, lane, now);
+    }
     if (fanout->active)
         round_slice(fanout);
     pump_run(fanout);
@@ -290,10 +257,16 @@ void fanout_spent(struct fanout *fanout, int64_t us, struct monotime now)
         round_account(fanout, now);
 }
 
+void fanout_wake_lane(struct fanout *fanout, struct lane *lane)
+{
+    lane->woken = true;
+    fanout->options.on_work(fanout->options.arg);
+}
+
 void fanout_wake(struct fanout *fanout)
 {
-    fanout->woken = true;
-    fanout->options.on_work(fanout->options.arg);
+    for (unsigned i = 0; i < FANOUT_LANES; i++)
+        fanout_wake_lane(fanout, &fanout->lanes[i]);
 }
 
 void fanout_sweep(struct fanout *fanout, struct monotime now)

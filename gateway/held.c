@@ -16,6 +16,8 @@ struct held *held_new(struct tile tile, uint32_t len, uint32_t ring_max)
     held->tile = tile;
     held->key = tile_key(tile);
     held->hurt = MONOTIME_NEVER;
+    for (unsigned lane = 0; lane < INTEREST_LANES; lane++)
+        held->outs[lane].held = held;
     ring_init(&held->ring, ring_max);
     pending_init(&held->pending, HELD_PENDING_MAX);
     return held;

@@ -41,23 +41,28 @@ struct held_delta {
     struct shared_buf *buf; // NULL: unused
 };
 
-// What fanout.c knows of it.
+// What fanout.c knows of it in one lane.
 struct held_out {
-    bool ready;               // loaded: has something to send
-    bool dirty, stalled;      // in the list of that name; stalled: dirty, but waits for its snapshot
-    bool snapshot_asked;      // the worker makes one
-    uint32_t generation;      // changes whenever the replica starts over
-    uint32_t round;           // the last round with something for it
+    struct held *held;
+    bool dirty, stalled;      // in the lane's list of that name; stalled: dirty, but waits for its snapshot
+    uint32_t round;           // the lane's last round with something for it
     struct position sent;     // where every synced client of it is, once the round that is under way is over
     struct position before;   // where it was before that round
     struct monotime since;    // arrival of the oldest update that was not sent
     struct shared_buf *frame; // of the round under way
     struct held_delta deltas[HELD_DELTAS];
     uint32_t next_delta;
-    struct shared_buf *snapshot; // frame at snapshot_pos, or NULL
-    struct position snapshot_pos;
-    TAILQ_ENTRY(held) dirty_link; // in dirty or stalled
-    TAILQ_ENTRY(held) round_link;
+    TAILQ_ENTRY(held_out) dirty_link; // in dirty or stalled
+    TAILQ_ENTRY(held_out) round_link;
+};
+
+TAILQ_HEAD(held_outs, held_out);
+
+// Its snapshot, which is the same for all lanes.
+struct held_snapshot {
+    bool asked; // the worker makes one
+    struct shared_buf *frame;
+    struct position pos; // of the frame, if there is one
 };
 
 struct held {
@@ -85,7 +90,10 @@ struct held {
     struct monotime unwatched; // since when nobody does
     bool lingering;            // in the list of those
     struct interest_tile watchers;
-    struct held_out out;
+    bool ready;          // loaded: has something to send
+    uint32_t generation; // changes whenever the replica starts over
+    struct held_snapshot snapshot;
+    struct held_out outs[INTEREST_LANES];
 
     UT_hash_handle hh;
     TAILQ_ENTRY(held) all_link, linger_link, channel_link, queue_link;

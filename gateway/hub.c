@@ -142,6 +142,7 @@ static void init_parts(struct hub *hub, struct store *store, struct worker *work
         .tick_min_ms = options->tick_min_ms,
         .tick_max_ms = options->tick_max_ms,
         .slice_clients = options->slice_clients,
+        .lane_clients = options->lane_clients > 0 ? options->lane_clients : options->slice_clients,
         .ask_snapshot = on_ask_snapshot,
         .on_work = schedule,
         .arg = hub,
@@ -252,7 +253,7 @@ static int find_audience(struct hub *hub, const struct hub_client *client, struc
     size_t left = gone * hub->tiles.cost;
     if (now != NULL && now->members == 1)
         left += interest_audience_bytes(now);
-    int err = interest_intern(&hub->interest, helds, count, audience);
+    int err = interest_intern(&hub->interest, fanout_lane(&hub->fanout, client), helds, count, audience);
     if (err != 0 || count == 0 || (*audience)->members > 0 || tiles_make_room(&hub->tiles, left))
         return err;
     if (!(*audience)->pinned)

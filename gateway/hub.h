@@ -33,7 +33,7 @@ struct hub_client {
     struct audience *audience; // NULL before hub_join and after hub_leave
     struct lag *lag;           // own positions while lagging; NULL = synced
     uint32_t index;            // in the audience's array
-    uint32_t round;            // last round that served it
+    uint32_t round;            // last round of its lane that served it
 };
 
 struct hub_options {
@@ -42,6 +42,7 @@ struct hub_options {
     uint32_t linger_ms;    // an unwatched tile is held this long
     uint32_t tick_min_ms, tick_max_ms;
     uint32_t slice_clients; // clients served before the loop turns
+    uint32_t lane_clients;  // clients that come one after the other and share a lane of the fan-out; 0: slice_clients
     uint32_t ring_updates;  // recent placements kept per tile
 };
 

@@ -100,7 +100,7 @@ static int add_fanout(struct metrics *metrics, const struct fanout_stats *stats)
     const struct metrics_row rows[] = {
         {.name = "tessera_fanout_rounds_total",
          .type = METRICS_COUNTER,
-         .help = "Rounds of the fan-out.",
+         .help = "Rounds of the fan-out, each over one lane of clients.",
          .value = &stats->rounds},
         {.name = "tessera_fanout_round_seconds",
          .type = METRICS_HIST,
@@ -114,7 +114,7 @@ static int add_fanout(struct metrics *metrics, const struct fanout_stats *stats)
          .scale = 1e-6},
         {.name = "tessera_fanout_tick_seconds",
          .type = METRICS_GAUGE,
-         .help = "Least time between the beginnings of two rounds, by the cost of the last.",
+         .help = "Least time between two rounds of a lane, by the cost of the last round of each.",
          .value = &stats->tick_us,
          .scale = 1e-6},
         {.name = "tessera_fanout_writes_total",
@@ -150,7 +150,7 @@ static int add_rest(struct metrics *metrics, const struct hub_metrics_parts *par
     const struct metrics_row rows[] = {
         {.name = "tessera_audiences",
          .type = METRICS_GAUGE,
-         .help = "Different sets of watched tiles.",
+         .help = "Different sets of watched tiles, counted in each lane.",
          .read = audiences,
          .arg = parts->interest},
         {.name = "tessera_clients_watching",

@@ -11,7 +11,8 @@
 
 void interest_tile_fini(struct interest_tile *tile)
 {
-    free(tile->slots);
+    for (unsigned lane = 0; lane < INTEREST_LANES; lane++)
+        free(tile->lanes[lane].slots);
     *tile = (struct interest_tile){0};
 }
 
@@ -34,25 +35,29 @@ void interest_fini(struct interest *interest)
 
 static bool slot_add(struct interest_tile *tile, struct audience *audience, uint32_t watch)
 {
-    if (tile->count == tile->capacity) {
-        uint32_t capacity = tile->capacity > 0 ? tile->capacity * 2 : FIRST_SLOTS;
-        struct interest_slot *slots = realloc(tile->slots, capacity * sizeof *slots);
+    struct interest_slots *lane = &tile->lanes[audience->lane];
+    if (lane->count == lane->capacity) {
+        uint32_t capacity = lane->capacity > 0 ? lane->capacity * 2 : FIRST_SLOTS;
+        struct interest_slot *slots = realloc(lane->slots, capacity * sizeof *slots);
         if (slots == NULL)
             return false;
-        tile->slots = slots;
-        tile->capacity = capacity;
+        lane->slots = slots;
+        lane->capacity = capacity;
     }
-    audience->watches[watch].slot = tile->count;
-    tile->slots[tile->count++] = (struct interest_slot){audience, watch};
+    audience->watches[watch].slot = lane->count;
+    lane->slots[lane->count++] = (struct interest_slot){audience, watch};
+    tile->count++;
     return true;
 }
 
-static void slot_remove(struct interest_tile *tile, uint32_t slot)
+static void slot_remove(struct interest_tile *tile, uint32_t in_lane, uint32_t slot)
 {
-    struct interest_slot last = tile->slots[--tile->count];
-    if (slot == tile->count)
+    struct interest_slots *lane = &tile->lanes[in_lane];
+    struct interest_slot last = lane->slots[--lane->count];
+    tile->count--;
+    if (slot == lane->count)
         return;
-    tile->slots[slot] = last;
+    lane->slots[slot] = last;
     last.audience->watches[last.watch].slot = slot;
 }
 
@@ -61,7 +66,7 @@ static void unwatch(struct interest *interest, struct audience *audience, uint32
 {
     for (uint32_t i = 0; i < count; i++) {
         struct held *held = audience->watches[i].held;
-        slot_remove(&held->watchers, audience->watches[i].slot);
+        slot_remove(&held->watchers, audience->lane, audience->watches[i].slot);
         if (held->watchers.count == 0 && interest->on_unwatched != NULL)
             interest->on_unwatched(held, interest->arg);
     }
@@ -72,20 +77,22 @@ static void unwatch(struct interest *interest, struct audience *audience, uint32
 static void audience_free(struct audience *audience)
 {
     free(audience->clients);
-    free(audience->keys);
+    free(audience->id);
     free(audience);
 }
 
-static struct audience *audience_new(struct held *const *tiles, uint32_t count)
+static struct audience *audience_new(uint32_t lane, struct held *const *tiles, uint32_t count)
 {
     struct audience *audience = calloc(1, sizeof *audience + count * sizeof audience->watches[0]);
     if (audience == NULL)
         return NULL;
-    audience->keys = calloc((size_t)count + 1, sizeof audience->keys[0]);
-    if (audience->keys == NULL) {
+    audience->id = calloc((size_t)count + 1, sizeof audience->id[0]);
+    if (audience->id == NULL) {
         free(audience);
         return NULL;
     }
+    audience->lane = audience->id[0] = lane;
+    audience->keys = audience->id + 1;
     audience->count = count;
     for (uint32_t i = 0; i < count; i++) {
         audience->keys[i] = tiles[i]->key;
@@ -97,16 +104,18 @@ static struct audience *audience_new(struct held *const *tiles, uint32_t count)
 size_t interest_audience_bytes(const struct audience *audience)
 {
     size_t per_tile = sizeof audience->watches[0] + sizeof audience->keys[0] + sizeof(struct interest_slot);
-    return sizeof *audience + audience->count * per_tile + audience->capacity * sizeof(struct hub_client *);
+    return sizeof *audience + sizeof audience->id[0] + audience->count * per_tile +
+           audience->capacity * sizeof(struct hub_client *);
 }
 
-int interest_intern(struct interest *interest, struct held *const *tiles, uint32_t count, struct audience **out)
+int interest_intern(struct interest *interest, uint32_t lane, struct held *const *tiles, uint32_t count,
+                    struct audience **out)
 {
-    struct audience *audience = audience_new(tiles, count);
+    struct audience *audience = audience_new(lane, tiles, count);
     if (audience == NULL)
         return ERR_NOMEM;
-    size_t key_len = count * sizeof audience->keys[0];
-    HASH_FIND(hh, interest->audiences, audience->keys, key_len, *out);
+    size_t id_len = ((size_t)count + 1) * sizeof audience->id[0];
+    HASH_FIND(hh, interest->audiences, audience->id, id_len, *out);
     if (*out != NULL) {
         audience_free(audience);
         return 0;
@@ -116,7 +125,7 @@ int interest_intern(struct interest *interest, struct held *const *tiles, uint32
         watched++;
     if (watched < count)
         goto fail;
-    HASH_ADD_KEYPTR(hh, interest->audiences, audience->keys, key_len, audience);
+    HASH_ADD_KEYPTR(hh, interest->audiences, audience->id, id_len, audience);
     if (audience->hh.tbl == NULL)
         goto fail;
     interest->count++;
@@ -151,6 +160,7 @@ int interest_add(struct interest *interest, struct audience *audience, struct hu
         return err;
     audience->members++;
     interest->members++;
+    interest->lane_members[audience->lane]++;
     if (client->audience != NULL)
         interest_remove(interest, client);
     client->audience = audience;
@@ -165,6 +175,7 @@ void interest_remove(struct interest *interest, struct hub_client *client)
     audience->clients[client->index] = NULL;
     audience->members--;
     interest->members--;
+    interest->lane_members[audience->lane]--;
     client->audience = NULL;
     if (!audience->pinned)
         interest_settle(interest, audience);

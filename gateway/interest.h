@@ -7,6 +7,9 @@
 //
 // Clients stand in an array in the order in which they came, as a walk in the order of memory is half as dear as one
 // across it. Who leaves leaves a hole; holes are closed when they are more than half.
+//
+// Clients are dealt out over lanes (fanout.h), which are served one after the other. An audience is of one lane: the
+// same set in another lane is another audience.
 #pragma once
 
 #include <stdbool.h>
@@ -15,6 +18,8 @@
 
 #include "common/core/err.h"
 #include "gateway/hash_table.h"
+
+#define INTEREST_LANES 8u
 
 struct audience;
 struct held;
@@ -31,29 +36,36 @@ struct interest_slot {
     uint32_t watch; // of the audience's
 };
 
-// The tile's side, embedded in struct held. Zeroed at first.
-struct interest_tile {
+struct interest_slots {
     struct interest_slot *slots;
     uint32_t count, capacity;
+};
+
+// The tile's side, embedded in struct held. Zeroed at first.
+struct interest_tile {
+    uint32_t count; // audiences, over all lanes
+    struct interest_slots lanes[INTEREST_LANES];
 };
 
 void interest_tile_fini(struct interest_tile *tile);
 
 struct audience {
+    uint32_t lane;
     uint32_t count;              // tiles
     uint32_t members;            // clients
     uint32_t used, capacity;     // of the array, holes included
     struct hub_client **clients; // NULL: a hole
     bool pinned;                 // a round walks over it: no hole is closed, and it stays when the last client goes
-    uint32_t round;              // the last round that it was part of
+    uint32_t *id;                // lane, then the keys: what the table finds it by
     uint32_t *keys;              // tile_key of each tile, ascending
-    UT_hash_handle hh;           // by keys
+    UT_hash_handle hh;           // by id
     struct watch watches[];      // in the order of keys
 };
 
 struct interest {
     struct audience *audiences;
     uint32_t count, members;
+    uint32_t lane_members[INTEREST_LANES];
     size_t bytes; // of all audiences, with their places in the tiles' lists
     // A tile lost its last watcher.
     void (*on_unwatched)(struct held *held, void *arg);
@@ -64,9 +76,9 @@ void interest_init(struct interest *interest, void (*on_unwatched)(struct held *
 // All clients have been removed.
 void interest_fini(struct interest *interest);
 
-// The audience of these tiles (ascending by key, none twice), made if there is none. One that got no client must be
-// given to interest_settle. ERR_NOMEM.
-MUST_CHECK int interest_intern(struct interest *interest, struct held *const *tiles, uint32_t count,
+// The lane's audience of these tiles (ascending by key, none twice), made if there is none. One that got no client must
+// be given to interest_settle. ERR_NOMEM.
+MUST_CHECK int interest_intern(struct interest *interest, uint32_t lane, struct held *const *tiles, uint32_t count,
                                struct audience **audience);
 
 // Puts the client at the end, and takes it out of the audience that it was in, which must be another. ERR_NOMEM.

@@ -1,7 +1,7 @@
 // The pump of the fan-out: brings lagging clients forward, tile by tile, as far as their sockets take it.
 //
 //   from where the client is    ring has it, before sent: the step to sent
-//                               ring has it, at or after sent: waits for the next round
+//                               ring has it, at or after sent: waits for its lane's next round
 //                               not in the ring: the snapshot, and on from there
 //
 // Small pieces are gathered into one write, as a write costs more than the bytes; large ones go out as they are,
@@ -38,9 +38,16 @@ static size_t lag_bytes(const struct lag *lag)
     return sizeof *lag + lag->count * sizeof lag->pos[0];
 }
 
+static struct lag_list *list_of(struct fanout *fanout, const struct lag *lag)
+{
+    if (lag->queue == LAG_WAITING)
+        return &fanout->lanes[lag->client->audience->lane].waiting;
+    return lag->queue == LAG_READY ? &fanout->ready : &fanout->blocked;
+}
+
 static void enqueue(struct fanout *fanout, struct lag *lag)
 {
-    TAILQ_INSERT_TAIL(&fanout->queues[lag->queue], lag, link);
+    TAILQ_INSERT_TAIL(list_of(fanout, lag), lag, link);
     if (lag->queue == LAG_READY)
         fanout->options.on_work(fanout->options.arg);
 }
@@ -67,7 +74,7 @@ int pump_start(struct fanout *fanout, struct hub_client *client, enum lag_queue 
 
 void pump_move(struct fanout *fanout, struct lag *lag, enum lag_queue queue)
 {
-    TAILQ_REMOVE(&fanout->queues[lag->queue], lag, link);
+    TAILQ_REMOVE(list_of(fanout, lag), lag, link);
     lag->queue = queue;
     enqueue(fanout, lag);
 }
@@ -77,22 +84,28 @@ void pump_end(struct fanout *fanout, struct hub_client *client)
     struct lag *lag = client->lag;
     if (lag == NULL)
         return;
-    TAILQ_REMOVE(&fanout->queues[lag->queue], lag, link);
+    TAILQ_REMOVE(list_of(fanout, lag), lag, link);
     fanout->stats.lagging--;
     fanout->kept_bytes -= lag_bytes(lag);
     client->lag = NULL;
     free(lag);
 }
 
+static void invalidate(struct lag_list *list, const struct held *held)
+{
+    for (struct lag *lag = TAILQ_FIRST(list); lag != NULL; lag = TAILQ_NEXT(lag, link)) {
+        int index = interest_find(lag->client->audience, held->key);
+        if (index >= 0)
+            lag->pos[index] = FANOUT_NOWHERE;
+    }
+}
+
 void pump_invalidate(struct fanout *fanout, const struct held *held)
 {
-    for (unsigned i = 0; i < 3; i++) {
-        for (struct lag *lag = TAILQ_FIRST(&fanout->queues[i]); lag != NULL; lag = TAILQ_NEXT(lag, link)) {
-            int index = interest_find(lag->client->audience, held->key);
-            if (index >= 0)
-                lag->pos[index] = FANOUT_NOWHERE;
-        }
-    }
+    invalidate(&fanout->ready, held);
+    invalidate(&fanout->blocked, held);
+    for (unsigned i = 0; i < FANOUT_LANES; i++)
+        invalidate(&fanout->lanes[i].waiting, held);
 }
 
 // ---- One client ----------------------------------------------------------------------------------------------------
@@ -100,11 +113,11 @@ void pump_invalidate(struct fanout *fanout, const struct held *held)
 enum step { STEP_SYNCED, STEP_WAIT, STEP_SEND };
 
 // What brings a client at `from` forward: a reference to it, and where it leads.
-static enum step next_step(struct fanout *fanout, struct held *held, struct position from, struct shared_buf **buf,
+static enum step next_step(struct fanout *fanout, struct held_out *out, struct position from, struct shared_buf **buf,
                            struct position *to)
 {
-    const struct held_out *out = &held->out;
-    if (!out->ready)
+    struct held *held = out->held;
+    if (!held->ready)
         return STEP_WAIT;
     if (position_equal(from, out->sent))
         return STEP_SYNCED;
@@ -112,17 +125,17 @@ static enum step next_step(struct fanout *fanout, struct held *held, struct posi
         if (!ring_has(&held->ring, out->sent) || from.seq >= out->sent.seq)
             return STEP_WAIT;
         *to = out->sent;
-        *buf = fanout_delta(fanout, held, from);
+        *buf = fanout_delta(fanout, out, from);
         fanout->starved |= *buf == NULL;
         return *buf != NULL ? STEP_SEND : STEP_WAIT;
     }
     struct shared_buf *snapshot = fanout_usable_snapshot(fanout, held);
     if (snapshot == NULL) {
-        fanout->starved |= !out->snapshot_asked;
+        fanout->starved |= !held->snapshot.asked;
         return STEP_WAIT;
     }
     fanout->stats.snapshots++;
-    *to = out->snapshot_pos;
+    *to = held->snapshot.pos;
     *buf = shared_buf_ref(snapshot);
     return STEP_SEND;
 }
@@ -202,10 +215,11 @@ static enum lag_queue advance(struct fanout *fanout, struct lag *lag, bool *sync
     *bytes = 0;
     for (uint32_t n = 0; n < audience->count; n++) {
         uint32_t index = (lag->cursor + n) % audience->count;
+        struct held_out *out = &audience->watches[index].held->outs[audience->lane];
         struct shared_buf *buf;
         struct position to;
         enum step step;
-        while ((step = next_step(fanout, audience->watches[index].held, lag->pos[index], &buf, &to)) == STEP_SEND) {
+        while ((step = next_step(fanout, out, lag->pos[index], &buf, &to)) == STEP_SEND) {
             enum ws_write result = send_piece(fanout, lag, &gather, index, buf);
             *bytes += buf->len;
             shared_buf_unref(buf);
@@ -233,7 +247,7 @@ static size_t pump_client(struct fanout *fanout, struct lag *lag)
     enum lag_queue next = advance(fanout, lag, &synced, &bytes);
     if (next == LAG_WAITING && synced) {
         pump_end(fanout, client);
-        client->round = fanout->round;
+        client->round = fanout->lanes[client->audience->lane].round;
     } else {
         pump_move(fanout, lag, next);
     }
@@ -242,20 +256,33 @@ static size_t pump_client(struct fanout *fanout, struct lag *lag)
 
 bool pump_has_work(const struct fanout *fanout)
 {
-    return !TAILQ_EMPTY(&fanout->queues[LAG_READY]) || (fanout->woken && !TAILQ_EMPTY(&fanout->queues[LAG_WAITING]));
+    if (!TAILQ_EMPTY(&fanout->ready))
+        return true;
+    for (unsigned i = 0; i < FANOUT_LANES; i++) {
+        if (fanout->lanes[i].woken && !TAILQ_EMPTY(&fanout->lanes[i].waiting))
+            return true;
+    }
+    return false;
+}
+
+static void end_waits(struct fanout *fanout, struct lane *lane)
+{
+    struct lag *lag;
+    lane->woken = false;
+    while ((lag = TAILQ_FIRST(&lane->waiting)) != NULL)
+        pump_move(fanout, lag, LAG_READY);
 }
 
 void pump_run(struct fanout *fanout)
 {
     struct lag *lag;
-    if (fanout->woken) {
-        fanout->woken = false;
-        while ((lag = TAILQ_FIRST(&fanout->queues[LAG_WAITING])) != NULL)
-            pump_move(fanout, lag, LAG_READY);
+    for (unsigned i = 0; i < FANOUT_LANES; i++) {
+        if (fanout->lanes[i].woken)
+            end_waits(fanout, &fanout->lanes[i]);
     }
     size_t bytes = 0;
     uint32_t clients = fanout->options.slice_clients / SLICE_SHARE + 1;
-    while (clients-- > 0 && bytes < SLICE_BYTES && (lag = TAILQ_FIRST(&fanout->queues[LAG_READY])) != NULL)
+    while (clients-- > 0 && bytes < SLICE_BYTES && (lag = TAILQ_FIRST(&fanout->ready)) != NULL)
         bytes += pump_client(fanout, lag);
 }
 
@@ -265,17 +292,17 @@ static bool misses_a_tile(const struct lag *lag)
 {
     const struct audience *audience = lag->client->audience;
     for (uint32_t i = 0; i < audience->count; i++) {
-        if (!audience->watches[i].held->out.ready)
+        if (!audience->watches[i].held->ready)
             return true;
     }
     return false;
 }
 
-void pump_complain(struct fanout *fanout, struct monotime now)
+static void complain(struct lag_list *waiting, struct monotime now)
 {
     uint8_t message[WS_ERROR_LEN];
     ws_encode_error(message, WS_ERROR_TILE_UNAVAILABLE);
-    for (struct lag *lag = TAILQ_FIRST(&fanout->queues[LAG_WAITING]); lag != NULL; lag = TAILQ_NEXT(lag, link)) {
+    for (struct lag *lag = TAILQ_FIRST(waiting); lag != NULL; lag = TAILQ_NEXT(lag, link)) {
         // What is loaded stays so: who was told once need not be looked at again.
         if (lag->told)
             continue;
@@ -289,4 +316,10 @@ void pump_complain(struct fanout *fanout, struct monotime now)
             ws_conn_send(lag->client->conn, message, sizeof message);
         }
     }
+}
+
+void pump_complain(struct fanout *fanout, struct monotime now)
+{
+    for (unsigned i = 0; i < FANOUT_LANES; i++)
+        complain(&fanout->lanes[i].waiting, now);
 }

@@ -1,4 +1,4 @@
-// Rounds of the fan-out: from dirty tiles to one write per synced client.
+// Rounds of the fan-out: from a lane's dirty tiles to one write per synced client.
 
 #include <stdlib.h>
 
@@ -7,40 +7,40 @@
 #include "gateway/ws_conn.h"
 #include "proto/limits.h"
 
-// Rounds may take two thirds of the time: the next begins no earlier than so many per cent of its cost after its
-// beginning. What a client waits is half a tick and half a round in the mean, so it pays to use the time there is;
+// Rounds may take four fifths of the time: a lane's next begins no earlier than so many per cent of the cost of all
+// lanes after its last one began. What a client waits is half a tick in the mean, so it pays to use the time there is;
 // draws come between the slices anyway.
-#define TICK_PERCENT_OF_COST 150
+#define TICK_PERCENT_OF_COST 125
 
 // ---- Beginning -----------------------------------------------------------------------------------------------------
 
 // What brings synced clients from sent to the replica. NULL: not now; the tile waits for its snapshot, or stays dirty
 // for want of memory.
-static struct shared_buf *tile_frame(struct fanout *fanout, struct held *held)
+static struct shared_buf *tile_frame(struct fanout *fanout, struct lane *lane, struct held_out *out)
 {
-    struct held_out *out = &held->out;
+    struct held *held = out->held;
     struct position now = held->replica.pos;
     if (ring_has(&held->ring, out->sent))
         return frames_tile(&held->ring, held->tile, out->sent, now);
     struct shared_buf *snapshot = fanout_usable_snapshot(fanout, held);
     if (snapshot == NULL) {
-        if (out->snapshot_asked)
-            fanout_stall(fanout, held);
+        if (held->snapshot.asked)
+            fanout_stall(lane, out);
         return NULL;
     }
     fanout->stats.snapshots++;
-    if (position_equal(out->snapshot_pos, now))
+    if (position_equal(held->snapshot.pos, now))
         return shared_buf_ref(snapshot);
-    struct shared_buf *rest = frames_tile(&held->ring, held->tile, out->snapshot_pos, now);
+    struct shared_buf *rest = frames_tile(&held->ring, held->tile, held->snapshot.pos, now);
     struct shared_buf *both = rest != NULL ? frames_join((struct shared_buf *[]){snapshot, rest}, 2) : NULL;
     shared_buf_unref(rest);
     return both;
 }
 
-static void take_audiences(struct fanout *fanout, const struct held *held)
+static void take_audiences(struct fanout *fanout, const struct interest_slots *watchers)
 {
-    for (uint32_t i = 0; i < held->watchers.count; i++) {
-        struct audience *audience = held->watchers.slots[i].audience;
+    for (uint32_t i = 0; i < watchers->count; i++) {
+        struct audience *audience = watchers->slots[i].audience;
         if (audience->pinned)
             continue;
         audience->pinned = true;
@@ -48,30 +48,30 @@ static void take_audiences(struct fanout *fanout, const struct held *held)
     }
 }
 
-static void take_tile(struct fanout *fanout, struct held *held)
+static void take_tile(struct fanout *fanout, struct lane *lane, struct held_out *out)
 {
-    struct held_out *out = &held->out;
-    struct position now = held->replica.pos;
-    if (held->watchers.count == 0 || position_equal(out->sent, now)) {
+    const struct interest_slots *watchers = &out->held->watchers.lanes[lane - fanout->lanes];
+    struct position now = out->held->replica.pos;
+    if (watchers->count == 0 || position_equal(out->sent, now)) {
         out->sent = now;
         fanout_drop_deltas(fanout, out);
-        fanout_make_clean(fanout, held);
+        fanout_make_clean(lane, out);
         return;
     }
-    struct shared_buf *frame = tile_frame(fanout, held);
+    struct shared_buf *frame = tile_frame(fanout, lane, out);
     if (frame == NULL)
         return;
-    fanout_make_clean(fanout, held);
+    fanout_make_clean(lane, out);
     out->frame = frame;
     out->before = out->sent;
     out->sent = now;
-    out->round = fanout->round;
+    out->round = lane->round;
     fanout_drop_deltas(fanout, out);
     if (fanout->stats.lagging > 0)
         fanout_keep_delta(fanout, out, out->before, frame);
     fanout->oldest = monotime_min(fanout->oldest, out->since);
-    TAILQ_INSERT_TAIL(&fanout->round_tiles, held, out.round_link);
-    take_audiences(fanout, held);
+    TAILQ_INSERT_TAIL(&fanout->round_tiles, out, round_link);
+    take_audiences(fanout, watchers);
 }
 
 // All audiences may be in it.
@@ -89,35 +89,36 @@ static bool reserve_audiences(struct fanout *fanout)
     return true;
 }
 
-void round_begin(struct fanout *fanout, struct monotime now)
+void round_begin(struct fanout *fanout, struct lane *lane, struct monotime now)
 {
-    fanout->next = monotime_add_ms(now, fanout->options.tick_min_ms);
+    lane->next = monotime_add_ms(now, fanout->options.tick_min_ms);
+    fanout->now = lane;
     if (!reserve_audiences(fanout))
         return;
-    fanout->round++;
+    lane->round++;
     fanout->audience_count = fanout->at = fanout->client_at = 0;
     fanout->started = fanout->oldest = now;
     fanout->spent_us = 0;
-    struct held *held, *following;
-    for (held = TAILQ_FIRST(&fanout->dirty); held != NULL; held = following) {
-        following = TAILQ_NEXT(held, out.dirty_link);
-        take_tile(fanout, held);
+    struct held_out *out, *following;
+    for (out = TAILQ_FIRST(&lane->dirty); out != NULL; out = following) {
+        following = TAILQ_NEXT(out, dirty_link);
+        take_tile(fanout, lane, out);
     }
     fanout->active = fanout->audience_count > 0;
     if (fanout->active)
-        fanout_wake(fanout);
+        fanout_wake_lane(fanout, lane);
 }
 
 // ---- Going round ---------------------------------------------------------------------------------------------------
 
 // What the round has for the audience: one tile's frame as it is, several joined. NULL without memory.
-static struct shared_buf *audience_buf(const struct fanout *fanout, const struct audience *audience, uint32_t *count)
+static struct shared_buf *audience_buf(const struct audience *audience, uint32_t *count)
 {
     struct shared_buf *frames[LIMIT_WATCH_TILES];
     *count = 0;
     for (uint32_t i = 0; i < audience->count; i++) {
-        const struct held_out *out = &audience->watches[i].held->out;
-        if (out->frame != NULL && out->round == fanout->round)
+        const struct held_out *out = &audience->watches[i].held->outs[audience->lane];
+        if (out->frame != NULL)
             frames[(*count)++] = out->frame;
     }
     return *count == 1 ? shared_buf_ref(frames[0]) : frames_join(frames, *count);
@@ -127,7 +128,7 @@ static void fall_behind(struct fanout *fanout, struct hub_client *client, enum l
 {
     if (pump_start(fanout, client, queue) == 0)
         return;
-    client->round = fanout->round;
+    client->round = fanout->now->round;
     ws_conn_close(client->conn, WS_CLOSE_SLOW, "no memory for a lagging client");
 }
 
@@ -139,7 +140,7 @@ static void serve(struct fanout *fanout, struct hub_client *client)
     }
     switch (ws_conn_write_shared(client->conn, fanout->buf, 0)) {
     case WS_WRITE_TAKEN:
-        client->round = fanout->round;
+        client->round = fanout->now->round;
         fanout->stats.frames += fanout->buf_tiles;
         fanout_count_write(fanout, fanout->buf);
         break;
@@ -148,7 +149,7 @@ static void serve(struct fanout *fanout, struct hub_client *client)
         fall_behind(fanout, client, LAG_BLOCKED);
         break;
     case WS_WRITE_DEAD:
-        client->round = fanout->round;
+        client->round = fanout->now->round;
         break;
     }
 }
@@ -168,10 +169,10 @@ static uint32_t serve_audience(struct fanout *fanout, uint32_t budget)
 {
     struct audience *audience = fanout->audiences[fanout->at];
     if (fanout->client_at == 0 && fanout->buf == NULL)
-        fanout->buf = audience_buf(fanout, audience, &fanout->buf_tiles);
+        fanout->buf = audience_buf(audience, &fanout->buf_tiles);
     while (budget > 0 && fanout->client_at < audience->used) {
         struct hub_client *client = audience->clients[fanout->client_at++];
-        if (client == NULL || client->lag != NULL || client->round == fanout->round)
+        if (client == NULL || client->lag != NULL || client->round == fanout->now->round)
             continue;
         serve(fanout, client);
         budget--;
@@ -185,11 +186,11 @@ static uint32_t serve_audience(struct fanout *fanout, uint32_t budget)
 
 static void round_end(struct fanout *fanout)
 {
-    struct held *held;
-    while ((held = TAILQ_FIRST(&fanout->round_tiles)) != NULL) {
-        TAILQ_REMOVE(&fanout->round_tiles, held, out.round_link);
-        shared_buf_unref(held->out.frame);
-        held->out.frame = NULL;
+    struct held_out *out;
+    while ((out = TAILQ_FIRST(&fanout->round_tiles)) != NULL) {
+        TAILQ_REMOVE(&fanout->round_tiles, out, round_link);
+        shared_buf_unref(out->frame);
+        out->frame = NULL;
     }
     fanout->stats.rounds++;
     fanout->active = false;
@@ -205,15 +206,25 @@ void round_slice(struct fanout *fanout)
         round_end(fanout);
 }
 
+// What the last round of each lane that still has clients took.
+static int64_t cost_of_all(const struct fanout *fanout)
+{
+    int64_t us = 0;
+    for (unsigned i = 0; i < FANOUT_LANES; i++)
+        us += fanout->interest->lane_members[i] > 0 ? fanout->lanes[i].cost_us : 0;
+    return us;
+}
+
 void round_account(struct fanout *fanout, struct monotime now)
 {
     struct fanout_stats *stats = &fanout->stats;
-    int64_t tick_us = fanout->spent_us * TICK_PERCENT_OF_COST / 100;
+    fanout->now->cost_us = fanout->spent_us;
+    int64_t tick_us = cost_of_all(fanout) * TICK_PERCENT_OF_COST / 100;
     int64_t min_us = (int64_t)fanout->options.tick_min_ms * 1000;
     int64_t max_us = (int64_t)fanout->options.tick_max_ms * 1000;
     tick_us = tick_us < min_us ? min_us : tick_us;
     stats->tick_us = tick_us > max_us ? max_us : tick_us;
-    fanout->next = monotime_add_us(fanout->started, stats->tick_us);
+    fanout->now->next = monotime_add_us(fanout->started, stats->tick_us);
     fanout->ended = false;
     int64_t round_us = monotime_diff_us(now, fanout->started);
     int64_t delay_us = monotime_diff_us(now, fanout->oldest);

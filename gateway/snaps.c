@@ -32,7 +32,7 @@ static void done(struct worker_job *job)
     // The tile may be gone, or have started over meanwhile.
     struct held *held = tiles_find(snaps->tiles, snap->image->tile);
     snaps->made++;
-    if (held != NULL && held->out.generation == snap->generation)
+    if (held != NULL && held->generation == snap->generation)
         fanout_snapshot(snaps->fanout, held, snap->buf, snap->image->pos);
     shared_buf_unref(snap->buf);
     tile_image_unref(snap->image);
@@ -48,7 +48,7 @@ bool snaps_ask(struct held *held, void *arg)
     *snap = (struct snap_job){
         .job = {.run = run, .done = done, .urgent = true},
         .snaps = snaps,
-        .generation = held->out.generation,
+        .generation = held->generation,
         .image = images_copy(held),
     };
     if (snap->image != NULL && worker_submit(snaps->worker, &snap->job) == 0)

@@ -1,7 +1,7 @@
 # The gateway's replicas and their fan-out.
 
 hub_objs := gateway/hub gateway/hub_metrics gateway/watch_list gateway/tiles gateway/tiles_sync gateway/held gateway/pending \
-            gateway/ring gateway/repair gateway/interest gateway/fanout gateway/round gateway/pump gateway/snaps \
+            gateway/ring gateway/repair gateway/interest gateway/fanout gateway/fanout_clients gateway/round gateway/pump gateway/snaps \
             gateway/images gateway/frames gateway/shared_buf gateway/ws_frame common/core/replica common/core/mix \
             common/core/bytes common/core/geom common/core/monotime common/core/hist proto/ws_proto
 ALLOC_FAIL_LDFLAGS := -Wl,--wrap=malloc -Wl,--wrap=calloc -Wl,--wrap=realloc

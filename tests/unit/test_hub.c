@@ -130,6 +130,7 @@ static void test_tick_grows_with_the_cost(void **state)
 {
     (void)state;
     options.slice_clients = 2;
+    options.lane_clients = 8;
     restart();
     for (unsigned i = 0; i < 8; i++)
         assert_int_equal(world_join(i, 1, true, WIDE), 0);
@@ -140,7 +141,7 @@ static void test_tick_grows_with_the_cost(void **state)
     fake_loop_cost(7000); // four slices
     world_place(0, 1);
     work();
-    assert_in_range(world_metric("tessera_fanout_tick_seconds", NULL), 4 * 7000 * 3 / 2, 5 * 7000 * 3 / 2);
+    assert_in_range(world_metric("tessera_fanout_tick_seconds", NULL), 4 * 7000 * 5 / 4, 5 * 7000 * 5 / 4);
     uint64_t rounds = world_metric("tessera_fanout_rounds_total", NULL);
     world_place(0, 1);
     world_deliver();
@@ -155,10 +156,116 @@ static void test_tick_grows_with_the_cost(void **state)
     world_check_equal();
 }
 
+static void begin_lanes(unsigned clients)
+{
+    options.slice_clients = options.lane_clients = 2;
+    restart();
+    for (unsigned i = 0; i < clients; i++)
+        assert_int_equal(world_join(i, 1, true, WIDE), 0);
+    work();
+}
+
+static uint64_t rounds_per_placement(void)
+{
+    uint64_t before = world_metric("tessera_fanout_rounds_total", NULL);
+    world_place(0, 1);
+    work();
+    return world_metric("tessera_fanout_rounds_total", NULL) - before;
+}
+
+// What comes while others are served leaves with the next lane, not when all have been served.
+static void test_a_lane_takes_all_that_has_come(void **state)
+{
+    (void)state;
+    begin_lanes(6);
+    for (unsigned lane = 0; lane < 3; lane++) {
+        world_place(0, 1);
+        world_deliver();
+        world_turn(100);
+        for (unsigned i = 0; i < 6; i++)
+            assert_int_equal(world_writes(i), i / 2 <= lane);
+    }
+    read_all();
+    for (unsigned i = 0; i < 6; i++)
+        assert_int_equal(world_updates(i), 1 + i / 2);
+    work();
+    for (unsigned i = 0; i < 6; i++)
+        assert_int_equal(world_writes(i), i < 4 ? 2 : 1); // the last lane had it all
+    read_all();
+    world_check_equal();
+}
+
+// Lanes do not make frames more frequent: each client waits as long as if all were one lane.
+static void test_tick_of_lanes_is_the_cost_of_all(void **state)
+{
+    (void)state;
+    begin_lanes(8);
+    fake_loop_cost(7000);
+    world_place(0, 1);
+    work();
+    assert_in_range(world_metric("tessera_fanout_tick_seconds", NULL), 4 * 7000 * 5 / 4, 5 * 7000 * 5 / 4);
+    for (unsigned i = 2; i < 8; i++)
+        world_leave(i);
+    world_place(0, 1);
+    for (unsigned i = 0; i < 4; i++)
+        work();
+    assert_in_range(world_metric("tessera_fanout_tick_seconds", NULL), 7000 * 5 / 4, 2 * 7000 * 5 / 4);
+    fake_loop_cost(0);
+    world_settle();
+    world_check_equal();
+}
+
+// Those that lost clients get them back.
+static void test_lanes_fill_up(void **state)
+{
+    (void)state;
+    begin_lanes(8);
+    assert_int_equal(rounds_per_placement(), 4);
+    for (unsigned i = 0; i < 6; i++)
+        world_leave(i);
+    assert_int_equal(rounds_per_placement(), 1);
+    for (unsigned i = 0; i < 6; i++)
+        assert_int_equal(world_join(i, 1, true, WIDE), 0);
+    work();
+    assert_int_equal(rounds_per_placement(), 4);
+    read_all();
+    world_check_equal();
+}
+
+// A lane that saw nothing of a tile for a while begins where the tile is.
+static void test_lane_that_did_not_watch(void **state)
+{
+    (void)state;
+    begin_lanes(4);
+    world_place(0, 3);
+    world_leave(0);
+    world_leave(1);
+    work();
+    world_place(0, 3);
+    work();
+    assert_int_equal(world_join(0, 1, true, WIDE), 0);
+    assert_int_equal(world_join(1, 1, true, WIDE), 0);
+    work();
+    for (unsigned i = 0; i < 12; i++) { // over the lanes
+        world_leave(i % 4);
+        world_place(0, 1);
+        work();
+        assert_int_equal(world_join(i % 4, 1, true, WIDE), 0);
+        work();
+        world_place(0, 1);
+        work();
+        read_all();
+        world_check_equal();
+    }
+    for (unsigned i = 0; i < 4; i++)
+        assert_int_equal(world_snapshots(i), 0);
+}
+
 static void test_joins_and_leaves_within_a_round(void **state)
 {
     (void)state;
     options.slice_clients = 1;
+    options.lane_clients = WORLD_CLIENTS;
     restart();
     for (unsigned i = 0; i < 6; i++)
         assert_int_equal(world_join(i, 3, true, WIDE), 0);
@@ -709,6 +816,10 @@ int main(void)
         TEST(test_one_write_per_client_and_tick),
         TEST(test_watching_less_gets_less),
         TEST(test_tick_grows_with_the_cost),
+        TEST(test_a_lane_takes_all_that_has_come),
+        TEST(test_tick_of_lanes_is_the_cost_of_all),
+        TEST(test_lanes_fill_up),
+        TEST(test_lane_that_did_not_watch),
         TEST(test_joins_and_leaves_within_a_round),
         TEST(test_slow_client_gets_what_it_missed),
         TEST(test_very_slow_clients_share_one_snapshot),

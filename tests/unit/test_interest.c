@@ -42,7 +42,7 @@ static int end(void **state)
     return 0;
 }
 
-static struct audience *intern(unsigned tiles)
+static struct audience *intern_in(uint32_t lane, unsigned tiles)
 {
     struct held *list[TILES];
     struct audience *audience;
@@ -51,8 +51,13 @@ static struct audience *intern(unsigned tiles)
         if (tiles & 1u << i)
             list[count++] = &helds[i];
     }
-    assert_int_equal(interest_intern(&interest, list, count, &audience), 0);
+    assert_int_equal(interest_intern(&interest, lane, list, count, &audience), 0);
     return audience;
+}
+
+static struct audience *intern(unsigned tiles)
+{
+    return intern_in(0, tiles);
 }
 
 static void join(unsigned client, unsigned tiles)
@@ -127,14 +132,47 @@ static void test_pinned_stays(void **state)
     assert_int_equal(interest.count, 0);
 }
 
+// The same set in another lane is another audience, and each tile knows its audiences by lane.
+static void test_lanes_are_apart(void **state)
+{
+    (void)state;
+    for (unsigned i = 0; i < 6; i++)
+        assert_int_equal(interest_add(&interest, intern_in(i % 2, 3), &clients[i]), 0);
+    assert_int_equal(interest.count, 2);
+    assert_ptr_not_equal(clients[0].audience, clients[1].audience);
+    assert_int_equal(clients[1].audience->lane, 1);
+    assert_int_equal(helds[0].watchers.count, 2);
+    for (unsigned lane = 0; lane < 2; lane++) {
+        assert_int_equal(interest.lane_members[lane], 3);
+        assert_int_equal(helds[1].watchers.lanes[lane].count, 1);
+        assert_ptr_equal(helds[1].watchers.lanes[lane].slots[0].audience, clients[lane].audience);
+    }
+    for (unsigned i = 0; i < 6; i += 2)
+        interest_remove(&interest, &clients[i]);
+    assert_int_equal(interest.lane_members[0], 0);
+    assert_int_equal(helds[0].watchers.lanes[0].count, 0);
+    assert_int_equal(helds[0].watchers.count, 1);
+    assert_int_equal(unwatched, 0);
+    for (unsigned i = 1; i < 6; i += 2)
+        interest_remove(&interest, &clients[i]);
+    assert_int_equal(unwatched, 2);
+}
+
 static void check_slots(void)
 {
     for (unsigned tile = 0; tile < TILES; tile++) {
-        for (uint32_t slot = 0; slot < helds[tile].watchers.count; slot++) {
-            struct interest_slot at = helds[tile].watchers.slots[slot];
-            assert_ptr_equal(at.audience->watches[at.watch].held, &helds[tile]);
-            assert_int_equal(at.audience->watches[at.watch].slot, slot);
+        uint32_t count = 0;
+        for (uint32_t lane = 0; lane < INTEREST_LANES; lane++) {
+            const struct interest_slots *slots = &helds[tile].watchers.lanes[lane];
+            count += slots->count;
+            for (uint32_t slot = 0; slot < slots->count; slot++) {
+                struct interest_slot at = slots->slots[slot];
+                assert_int_equal(at.audience->lane, lane);
+                assert_ptr_equal(at.audience->watches[at.watch].held, &helds[tile]);
+                assert_int_equal(at.audience->watches[at.watch].slot, slot);
+            }
         }
+        assert_int_equal(helds[tile].watchers.count, count);
     }
 }
 
@@ -144,7 +182,7 @@ static void test_random_moves(void **state)
     srand(1);
     for (unsigned i = 0; i < 20000; i++) {
         struct hub_client *client = &clients[(unsigned)rand() % CLIENTS];
-        struct audience *audience = intern((unsigned)rand() % (1u << TILES));
+        struct audience *audience = intern_in((unsigned)rand() % INTEREST_LANES, (unsigned)rand() % (1u << TILES));
         if (client->audience == audience)
             interest_remove(&interest, client);
         else
@@ -168,6 +206,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_one_audience_for_one_set, begin, end),
         cmocka_unit_test_setup_teardown(test_order_of_acceptance_survives, begin, end),
         cmocka_unit_test_setup_teardown(test_pinned_stays, begin, end),
+        cmocka_unit_test_setup_teardown(test_lanes_are_apart, begin, end),
         cmocka_unit_test_setup_teardown(test_random_moves, begin, end),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
