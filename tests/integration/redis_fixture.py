@@ -38,6 +38,7 @@ class RealRedis:
     def __init__(self, *extra):
         self.dir = tempfile.mkdtemp(prefix="tessera-redis-")
         self.extra = [str(part) for part in extra]
+        self.program = [START, self.dir]
         self.process = None
         self.port = free_port()
         self.start()
@@ -49,7 +50,7 @@ class RealRedis:
     def start(self):
         log = open(os.path.join(self.dir, "redis.log"), "ab")
         self.process = subprocess.Popen(
-            [START, self.dir, "--port", str(self.port), "--bind", "127.0.0.1", "--appendonly", "yes",
+            [*self.program, "--port", str(self.port), "--bind", "127.0.0.1", "--appendonly", "yes",
              "--appendfsync", "always", "--save", "", "--maxmemory-policy", "noeviction", "--daemonize", "no",
              *self.extra],
             stdin=subprocess.DEVNULL, stdout=log, stderr=log)

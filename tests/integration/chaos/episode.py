@@ -13,6 +13,7 @@ from tessera.procs import Failure, Proc, build_dir
 from tessera.protocol import Position
 
 from .cluster import ChaosCluster, all_equal, all_ready
+from .disk import Disk
 from .faults import Faults
 from .history import History
 from .player import Player, draws_of
@@ -96,7 +97,9 @@ class Episode:
         self.history = History()
         self.players = []
         self.count = players or self.mode["players"]
-        self.faults = Faults(self.cluster, rng, say)
+        # a sync takes a little, as on a disk, so that there is something to lose when the power fails
+        self.disk = Disk(self.cluster.redis, delay_us=rng.choice((0, 300, 1000)), rng=rng)
+        self.faults = Faults(self.cluster, rng, say, disk=self.disk)
         self.result = Result()
         self.load = None
         self.samples = {}  # (process, start) -> its counters, as last seen

@@ -10,13 +10,15 @@ KINDS = ("gateway", "shard", "redis")
 
 
 class Faults:
-    """`counts` says what was done; `kills` how many processes were killed with SIGKILL."""
+    """`counts` says what was done; `kills` how many processes were killed with SIGKILL. With a `disk`, the power fails at every
+    second death of Redis: what it had not synced is on the disk in part."""
 
-    def __init__(self, cluster, rng, say=lambda text: None, slow=1.0):
+    def __init__(self, cluster, rng, say=lambda text: None, slow=1.0, disk=None):
         self.cluster = cluster
         self.rng = rng
         self.say = say
         self.slow = slow
+        self.disk = disk
         self.counts = Counter()
         self.tasks = set()  # may be cancelled
         self.ending = {}  # process that was told to stop -> the task that waits for its end
@@ -41,6 +43,9 @@ class Faults:
         process.proc._reap(10, {0, -signal.SIGKILL, -signal.SIGTERM} if process in self.ending else {-signal.SIGKILL})
         if process is self.cluster.redis:
             process.client.connection_pool.disconnect()
+            if self.disk and self.rng.random() < 0.5:
+                self.counts["power-cut"] += 1
+                self.disk.cut()
 
     def start(self, process):
         if process is self.cluster.redis:

@@ -1,100 +1,41 @@
 #!/usr/bin/python3
 """The power of Redis' machine fails, again and again. The last line is `power cuts N acked N lost N doubled N divergent N`.
 
-    power.py --cuts 100 [--fsync always|everysec] [--seed N]
+    power.py --cuts 100 [--fsync always|everysec] [--without-repair] [--seed N]
 
 Redis runs with tests/tools/fsync_record.c, which records what has really been synced. At each cut Redis is killed and its
-append-only files are cut to that. With `--fsync everysec`, which is not what Tessera asks for, draws have to be lost:
-that shows that the cuts are real.
+append-only files are cut at any byte between that and their end, as a disk does that had begun to write. The file is used
+on as it is. With `--fsync everysec`, which is not what Tessera asks for, draws have to be lost: that shows that the cuts are
+real. With `--without-repair` (Redis as it comes, without deploy/redis/start) half batches have to come back: so does that.
 """
 
 import argparse
 import asyncio
-import os
 import random
 import shutil
 import sys
 import tempfile
 import time
-from collections import defaultdict
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from chaos.cluster import ChaosCluster  # noqa: E402
+from chaos.disk import Disk  # noqa: E402
 from chaos.episode import MODES, Episode  # noqa: E402
-from tessera.procs import build_dir, wait_until  # noqa: E402
-
-PRELOAD = "libfsync_record.so"
-
-
-class Disk:
-    """The disk of a Redis that has yet to be started: what is on it for sure."""
-
-    def __init__(self, redis, delay_us=2000):
-        self.files = Path(redis.path) / "appendonlydir"
-        self.record = Path(redis.path) / "synced"
-        self.full_file = Path(redis.path) / "full"
-        redis.proc.env = {
-            "LD_PRELOAD": str(build_dir() / PRELOAD),
-            "FSYNC_RECORD": str(self.record),
-            "FSYNC_DIR": str(redis.path),
-            "FSYNC_DELAY_US": str(delay_us),
-            "FSYNC_FULL": str(self.full_file),
-        }
-        self.cut_bytes = 0
-
-    def full(self, full=True):
-        if full:
-            self.full_file.touch()
-        else:
-            self.full_file.unlink(missing_ok=True)
-
-    def read(self):
-        """({(device, inode): synced size}, [renames that may not have happened])."""
-        sizes, renames = defaultdict(int), []
-        for line in self.record.read_text().splitlines():
-            what, *rest = line.split()
-            if what == "sync":
-                device, inode, size = map(int, rest)
-                sizes[device, inode] = max(sizes[device, inode], size)
-            elif what == "cut":
-                device, inode, size = map(int, rest)
-                sizes[device, inode] = min(sizes[device, inode], size)
-            elif what == "rename":
-                renames.append(tuple(map(Path, rest)))
-            elif what == "off":
-                renames = []  # what an earlier power loss undid
-            elif what == "dir":
-                renames = [rename for rename in renames if rename[1].parent != Path(rest[0])]
-        return sizes, renames
-
-    def cut(self):
-        """What a power loss leaves. Redis must be dead."""
-        sizes, renames = self.read()
-        for old, new, saved in reversed(renames):
-            if not new.exists():
-                continue  # it was renamed again, and that is on the disk
-            new.rename(old)
-            if saved.name != "-":
-                saved.rename(new)
-        for path in self.files.iterdir():
-            status = path.stat()
-            synced = sizes[status.st_dev, status.st_ino]
-            if synced < status.st_size:
-                self.cut_bytes += status.st_size - synced
-                os.truncate(path, synced)
-        with open(self.record, "a") as record:
-            record.write("off\n")
-
+from tessera.procs import wait_until  # noqa: E402
 
 class PowerCuts(Episode):
-    def __init__(self, path, mode, rng, say, fsync):
+    def __init__(self, path, mode, rng, say, fsync, repair=True):
         super().__init__(path, mode, rng, say, shards=2, gateways=2)
         argv = self.cluster.redis.proc.argv
         argv[argv.index("--appendfsync") + 1] = fsync
-        argv += ["--auto-aof-rewrite-min-size", "1mb", "--auto-aof-rewrite-percentage", "50"]
-        self.disk = Disk(self.cluster.redis)
+        # Before a rewrite `always` has synced the file before the new one; `everysec` has not, and Redis would not start any more.
+        argv += ["--auto-aof-rewrite-min-size", "1mb", "--auto-aof-rewrite-percentage", "50" if fsync == "always" else "0"]
+        if not repair:
+            argv[:2] = ["redis-server", "--dir", argv[1]]
+        self.disk = Disk(self.cluster.redis, delay_us=2000, rng=rng)
+        self.faults.disk = None  # every death is one of power, and we cut
         self.cuts = 0
 
     async def _cut(self):
@@ -125,12 +66,13 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--cuts", type=int, default=100)
     parser.add_argument("--fsync", default="always")
+    parser.add_argument("--without-repair", dest="repair", action="store_false")
     parser.add_argument("--mode", choices=MODES, default="pipelined")
     parser.add_argument("--seed", type=int, default=random.SystemRandom().randrange(1 << 32))
     args = parser.parse_args()
     print(f"seed {args.seed}")
     path, began = Path(tempfile.mkdtemp(prefix="tessera-power-")), time.monotonic()
-    cuts = PowerCuts(path, args.mode, random.Random(args.seed), lambda text: print(f"{time.monotonic() - began:8.2f} {text}"), args.fsync)
+    cuts = PowerCuts(path, args.mode, random.Random(args.seed), lambda text: print(f"{time.monotonic() - began:8.2f} {text}"), args.fsync, args.repair)
     try:
         cuts.run_cuts(args.cuts)
     except Exception as e:  # told below
