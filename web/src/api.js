@@ -2,6 +2,7 @@
 
 import { parsePalette } from './palette.js';
 import { Refusal } from './connection.js';
+import { colorName } from './words.js';
 
 /**
  * @typedef {object} Canvas
@@ -25,7 +26,7 @@ export async function getCanvas() {
   const it = await response.json();
   return {
     geom: { width: it.width, height: it.height, edge: it.tile_edge },
-    palette: parsePalette(it.palette),
+    palette: parsePalette(it.palette, colorName),
     version: it.version,
     cooldownMs: it.cooldown_ms,
     readOnly: it.read_only,

@@ -11,7 +11,7 @@ import { Screen } from './screen.js';
 import { showPlace, showStatus, stop, toast } from './status.js';
 import { turnOf } from './turn.js';
 import { readPlace, writePlace } from './url.js';
-import { about, say } from './words.js';
+import { about, coords, say, size } from './words.js';
 
 /** @typedef {{ x: number, y: number }} Point */
 
@@ -98,7 +98,7 @@ export class App {
     this.#screen.element.classList.add('known');
     if (first) this.#openAt(readPlace(location.href));
     else if (before.width !== canvas.geom.width || before.height !== canvas.geom.height) {
-      toast(say('grown', { w: canvas.geom.width, h: canvas.geom.height }));
+      toast(say('grown', { size: size(canvas.geom.width, canvas.geom.height) }));
     }
     this.#screen.draw();
   }
@@ -144,7 +144,6 @@ export class App {
     byId('zoom-out').onclick = () => commands.zoom(null, 0.5, true);
     byId('zoom-fit').onclick = () => commands.fit();
     byId('place').onclick = () => this.#copyLink();
-    element.setAttribute('aria-label', say('canvas'));
     new ResizeObserver(() => this.#screen.measure()).observe(this.#dock.element);
     NARROW.addEventListener('change', () => this.#screen.measure());
     window.addEventListener('online', () => this.#client.wake());
@@ -212,7 +211,7 @@ export class App {
     if (!this.#aim || !this.#client.canvas) return;
     const index = this.#client.colorAt(this.#aim.x, this.#aim.y);
     const name = index === null ? '' : (this.#client.canvas.palette[index]?.name ?? '');
-    toast(`${this.#aim.x}, ${this.#aim.y} ${name}`, { quiet: true });
+    toast(name ? say('aimed', { at: coords(this.#aim.x, this.#aim.y), color: name }) : coords(this.#aim.x, this.#aim.y), { quiet: true });
   }
 
   /** @param {number | null} index @param {boolean} byKey  the keyboard stays in the palette */
@@ -304,7 +303,7 @@ export class App {
     if (effect.type === 'placed') {
       pulse(camera, size, draw, false);
       const color = this.#client.canvas?.palette[draw.color]?.name ?? '';
-      toast(say('placed', { color, x: draw.x, y: draw.y }), { quiet: true });
+      toast(say('placed', { color, at: coords(draw.x, draw.y) }), { quiet: true });
     }
     if (effect.type === 'rolledBack') {
       pulse(camera, size, draw, true);

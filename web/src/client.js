@@ -53,7 +53,7 @@ const BLANK_MS = 1500;
  * @property {(tile: Tile) => void} dropped
  * @property {() => void} status                      connection, online count or read-only have changed
  * @property {(effect: Effect) => void} effect        of the player's draws; `send` has been done already
- * @property {(key: string) => void} notice           something to be said
+ * @property {(key: 'damaged' | 'unavailable' | 'watchLimit') => void} notice   something to be said
  * @property {() => void} reload                      the gateway wants a new page
  */
 

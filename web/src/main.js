@@ -1,8 +1,9 @@
-// Where the page begins: gives the app what it needs of the browser.
+// Where the page begins: the reader's language, and what the app needs of the browser.
 
 import { getCanvas, getSession, getTile, getTiles, inflate } from './api.js';
 import { App } from './app.js';
 import { stop } from './status.js';
+import { loadLanguage, pickLanguage, translate, wantedLanguages } from './words.js';
 
 /** A number that this page keeps over its reconnections. */
 function randomId() {
@@ -28,13 +29,14 @@ function browserEnv() {
   };
 }
 
-if (typeof DecompressionStream === 'undefined') {
-  stop('tooOld');
-} else {
-  try {
-    new App(browserEnv()).start();
-  } catch (error) {
-    stop('failed');
-    throw error;
-  }
+async function begin() {
+  await loadLanguage(pickLanguage(wantedLanguages()));
+  translate();
+  if (typeof DecompressionStream === 'undefined') stop('tooOld');
+  else await new App(browserEnv()).start();
 }
+
+begin().catch((error) => {
+  stop('failed');
+  throw error;
+});

@@ -2,7 +2,7 @@
 
 /**
  * @typedef {object} Color
- * @property {string} name
+ * @property {string} name  in the reader's language
  * @property {number} r
  * @property {number} g
  * @property {number} b
@@ -11,15 +11,17 @@
 
 /**
  * The palette of GET /api/v1/canvas. Throws when it is none.
- * @param {{ name: string, rgb: string }[]} list @returns {Color[]}
+ * @param {{ name: string, rgb: string }[]} list
+ * @param {(name: string) => string} [nameOf]  the name as the reader knows it
+ * @returns {Color[]}
  */
-export function parsePalette(list) {
+export function parsePalette(list, nameOf = (name) => name) {
   if (!Array.isArray(list) || list.length < 2 || list.length > 256) throw new Error('a palette has 2 to 256 colors');
   return list.map(({ name, rgb }) => {
     const match = /^#([0-9a-f]{2})([0-9a-f]{2})([0-9a-f]{2})$/i.exec(rgb);
     if (!match) throw new Error(`not a color: ${rgb}`);
     const [r, g, b] = match.slice(1).map((hex) => parseInt(hex, 16));
-    return { name: String(name), r, g, b, css: rgb.toLowerCase() };
+    return { name: nameOf(String(name)), r, g, b, css: rgb.toLowerCase() };
   });
 }
 

@@ -1,7 +1,7 @@
 // What the page says about itself: connection and crowd in the corner, the place in view, passing messages, and the last word
 // when it can not go on.
 
-import { count, say } from './words.js';
+import { coords, decimal, language, say } from './words.js';
 
 /** @param {string} id */
 const byId = (id) => /** @type {HTMLElement} */ (document.getElementById(id));
@@ -28,7 +28,7 @@ export function describe({ connection, offline, readOnly, online, now, heard }) 
   const { phase } = connection;
   if (phase === 'stopped') return { face: 'stopped', text: say('stopped.title') };
   if (phase === 'live' && readOnly) return { face: 'read-only', text: say('readOnly') };
-  if (phase === 'live') return { face: 'live', text: online > 1 ? say('online', { n: count(online) }) : say('onlineOne') };
+  if (phase === 'live') return { face: 'live', text: online > 1 ? say('online', { n: online }) : say('onlineOne') };
   const age = heard > 0 ? Math.floor((now - heard) / 1000) : 0;
   const behind = age >= 3 ? ` · ${say('behind', { s: age })}` : '';
   if (offline) return { face: 'offline', text: say('offline') + behind };
@@ -55,7 +55,7 @@ export function showStatus(state) {
 export function showPlace(place, color) {
   byId('place').hidden = place === null;
   if (place === null) return;
-  const text = `${place.x}, ${place.y}  ·  ${zoomText(place.scale)}×`;
+  const text = `${coords(place.x, place.y)}  ·  ${zoomText(place.scale)}×`;
   const words = byId('place-text');
   if (words.textContent !== text) words.textContent = text;
   const chip = byId('place-color');
@@ -65,7 +65,7 @@ export function showPlace(place, color) {
 }
 
 /** @param {number} scale */
-const zoomText = (scale) => (scale >= 10 ? scale.toFixed(0) : scale >= 1 ? scale.toFixed(1) : scale.toFixed(2));
+const zoomText = (scale) => decimal(scale, scale >= 10 ? 0 : scale >= 1 ? 1 : 2);
 
 /**
  * @param {string} text
@@ -86,8 +86,11 @@ export function toast(text, { quiet = false } = {}) {
 
 /** The page cannot go on by itself. @param {string} reason */
 export function stop(reason) {
-  byId('veil-title').textContent = say('stopped.title');
-  byId('veil-text').textContent = say(`stopped.${reason}`);
+  // Where not even a language could be loaded, the words of index.html stay.
+  if (language.code) {
+    byId('veil-title').textContent = say('stopped.title');
+    byId('veil-text').textContent = say(/** @type {import('./words.js').Key} */ (`stopped.${reason}`));
+  }
   byId('veil').hidden = false;
   byId('veil-reload').onclick = () => location.reload();
   byId('veil-reload').focus();

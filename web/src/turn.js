@@ -1,7 +1,7 @@
 // What the dock says: whose turn it is. Pure.
 
 import { clockText, remaining, share } from './cooldown.js';
-import { say } from './words.js';
+import { coords, say } from './words.js';
 
 /**
  * @typedef {object} TurnInput
@@ -32,5 +32,5 @@ export function turnOf({ now, placing, color, aim, touch, folded, first }) {
   if (left > 0) return turn('cooldown', clockText(left), say('next'));
   if (color === null) return turn('idle', say('ready'), say(folded ? 'tapHere' : 'noColor'));
   if (aim === null) return turn('color', color.name, say(touch ? 'tapPixel' : 'aim'));
-  return turn('aim', color.name, say('at', aim));
+  return turn('aim', color.name, say('at', { at: coords(aim.x, aim.y) }));
 }

@@ -8,7 +8,9 @@ import { readPlace, writePlace } from '../../../web/src/url.js';
 import { describe } from '../../../web/src/status.js';
 import { turnOf } from '../../../web/src/turn.js';
 import { Placing } from '../../../web/src/placing.js';
-import { about } from '../../../web/src/words.js';
+import { about, loadLanguage } from '../../../web/src/words.js';
+
+await loadLanguage({ code: 'en', tag: 'en' });
 
 test('tiles and offsets', () => {
   const it = { width: 1000, height: 600, edge: 256 };
