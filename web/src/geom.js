@@ -45,8 +45,8 @@ export const hasPixel = (geom, x, y) => x >= 0 && y >= 0 && x < geom.width && y 
 export const hasTile = (geom, tx, ty) => tx >= 0 && ty >= 0 && tx < across(geom) && ty < down(geom);
 
 /**
- * The tiles to watch for a view: all of them when the canvas has no more than `limit`, otherwise those in view and
- * one around it, the nearest to the middle first, at most `limit`.
+ * The tiles to watch for a view: all of them when the canvas has no more than `limit`, otherwise those in view, then
+ * those around it, the nearest to the middle first, at most `limit`.
  * @param {Geom} geom @param {Rect} view @param {number} limit
  * @returns {number[]} tile keys
  */
@@ -59,13 +59,15 @@ export function watchSet(geom, view, limit) {
   const bottom = Math.min(down(geom) - 1, Math.floor(view.bottom / geom.edge) + margin);
   const midX = (view.left + view.right) / 2 / geom.edge - 0.5;
   const midY = (view.top + view.bottom) / 2 / geom.edge - 0.5;
-  /** @type {{ key: number, far: number }[]} */
+  const seen = (/** @type {number} */ t, /** @type {number} */ from, /** @type {number} */ to) => (t + 1) * geom.edge > from && t * geom.edge < to;
+  /** @type {{ key: number, around: number, far: number }[]} */
   const found = [];
   for (let ty = top; ty <= bottom; ty++) {
     for (let tx = left; tx <= right; tx++) {
-      found.push({ key: tileKey(tx, ty), far: (tx - midX) ** 2 + (ty - midY) ** 2 });
+      const around = seen(tx, view.left, view.right) && seen(ty, view.top, view.bottom) ? 0 : 1;
+      found.push({ key: tileKey(tx, ty), around, far: (tx - midX) ** 2 + (ty - midY) ** 2 });
     }
   }
-  found.sort((a, b) => a.far - b.far || a.key - b.key);
+  found.sort((a, b) => a.around - b.around || a.far - b.far || a.key - b.key);
   return found.slice(0, limit).map((tile) => tile.key);
 }

@@ -179,6 +179,7 @@ export class Motion {
 
   #measure() {
     this.#least = minScale(this.geom, { ...this.screen, bottom: this.#bottom }, this.#tiles);
+    if (this.#flight) this.#flight.to = clamp(this.#flight.to, this.geom, this.#least);
     this.#set(this.camera);
   }
 

@@ -256,7 +256,7 @@ export class World {
     const refused = this.random() < this.faults.refuse;
     const unavailable = !refused && this.random() < this.faults.unavailable;
     let answer = { code: 7 };
-    if (refused) answer = { code: 6, waitMs: 50 };
+    if (refused) answer = this.random() < 0.7 ? { code: 6, waitMs: 50 } : { code: 10 };
     else if (!unavailable || this.random() < 0.5) answer = this.judge(link, it);
     if (unavailable) answer = { code: 7 };
     link.say(verdict({ ...it, nextNonce: this.nonce + 1, waitMs: this.wait(), ...answer }));
@@ -279,6 +279,11 @@ export class World {
     const seq = this.place(x, y, color, { nonce });
     window.set(nonce, seq);
     return { code: 0, seq };
+  }
+
+  /** The same player in another window. */
+  otherWindow(x, y, color) {
+    if (this.cooldownMs > 0) this.judge(null, { x, y, color, nonce: this.nonce + 1 });
   }
 
   /** Tiles are taken anew: what was seen and not kept is gone, the next placements carry a newer epoch. */
