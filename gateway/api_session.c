@@ -19,9 +19,8 @@ static uint64_t random_user(void)
 
 static void reply_session(const struct call *call, const struct session *session, uint32_t now)
 {
-    struct edge *edge = call->conn->edge;
     char cookie[SESSION_COOKIE_SIZE], headers[SESSION_COOKIE_SIZE + 64], text[TOKEN_TEXT_SIZE + 160];
-    session_cookie(session, now, edge->options.tls != NULL, cookie);
+    session_cookie(session, now, call->conn->secure, cookie);
     snprintf(headers, sizeof headers, "Set-Cookie: %s\r\nCache-Control: no-store\r\n", cookie);
     int len = snprintf(text, sizeof text,
                        "{\"user\":\"%016" PRIx64 "\",\"kind\":\"guest\",\"token\":\"%s\",\"expires_in_s\":%u}\n",

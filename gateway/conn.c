@@ -82,6 +82,10 @@ void conn_enter(struct conn *conn, enum conn_state state)
                                 [CONN_LINGER] = CONN_LIST_LINGER,
                                 [CONN_WS_CLOSING] = CONN_LIST_CLOSING,
                                 [CONN_DOOMED] = -1};
+    if (conn->state == CONN_TLS && state != CONN_TLS)
+        conn->edge->stats.handshakes--;
+    else if (conn->state != CONN_TLS && state == CONN_TLS)
+        conn->edge->stats.handshakes++;
     conn->state = (uint8_t)state;
     if (lists[state] >= 0)
         conn_arm(conn, (enum conn_list)lists[state]);
@@ -225,9 +229,29 @@ static void refuse(struct edge *edge, int fd, enum conn_reason reason)
     edge->stats.disconnects[reason]++;
 }
 
+// Makes room by the oldest of those that have asked for nothing yet, or have got what they asked for. False: there is
+// none, everybody is busy.
+static bool drop_oldest_idle(struct edge *edge)
+{
+    static const enum conn_list lists[] = {CONN_LIST_TLS, CONN_LIST_HEAD, CONN_LIST_KEEPALIVE};
+    for (unsigned i = 0; i < sizeof lists / sizeof lists[0]; i++)
+        if (conn_drop_oldest(edge, lists[i], CONN_REASON_SOCKETS_FULL))
+            return true;
+    return false;
+}
+
+bool conn_drop_oldest(struct edge *edge, enum conn_list list, enum conn_reason reason)
+{
+    struct deadline *first = edge->lists[list].head.next;
+    if (first == &edge->lists[list].head)
+        return false;
+    conn_doom((struct conn *)((char *)first - offsetof(struct conn, deadline)), reason);
+    return true;
+}
+
 void conn_start(struct edge *edge, int fd, const struct addr *peer, bool proxied)
 {
-    if (edge->stats.sockets >= (int64_t)edge->options.max_sockets) {
+    if (edge->stats.sockets >= (int64_t)edge->options.max_sockets && !drop_oldest_idle(edge)) {
         refuse(edge, fd, CONN_REASON_SOCKETS_FULL);
         return;
     }
@@ -236,21 +260,22 @@ void conn_start(struct edge *edge, int fd, const struct addr *peer, bool proxied
         return;
     }
     struct conn *conn = calloc(1, sizeof *conn);
-    SSL_CTX *tls = proxied ? NULL : edge->options.tls;
-    if (conn == NULL || sock_init(&conn->sock, fd, tls) != 0) {
+    if (conn == NULL || sock_init(&conn->sock, fd, NULL) != 0) { // TLS begins with its first byte
         free(conn);
         refuse(edge, fd, CONN_REASON_NO_MEMORY);
         return;
     }
     conn->edge = edge;
+    conn->secure = edge->options.tls_before;
     conn->addr = *peer;
     conn->reason = CONN_REASON_COUNT;
     loop_deferred_init(&conn->turn, on_turn_end, conn);
     DL_APPEND(edge->conns, conn);
     edge->stats.sockets++;
-    if (!proxied && !conn_admit(conn))
-        return;
-    conn_enter(conn, proxied ? CONN_PROXY : tls != NULL ? CONN_TLS : CONN_HTTP);
+    if (proxied)
+        conn_enter(conn, CONN_PROXY);
+    else
+        conn_begin(conn);
     update_event(conn);
 }
 

@@ -65,12 +65,15 @@ enum conn_list {
     X(PEER, "peer") /* the client left, in good order or not */                                                        \
     X(IO, "io")     /* TLS or system error */                                                                          \
     X(NO_MEMORY, "no_memory")                                                                                          \
-    X(SOCKETS_FULL, "sockets_full") /* over max_sockets at accept */                                                   \
+    X(SOCKETS_FULL, "sockets_full") /* over max_sockets: the oldest that had asked for nothing yet */                  \
     X(ADDRESS_FULL, "address_full") /* too many connections of the address at accept */                                \
+    X(ADDRESS_RATE, "address_rate") /* too many new ones of the address in a minute */                                 \
     X(PROXY_UNTRUSTED, "proxy_untrusted")                                                                              \
     X(PROXY_MALFORMED, "proxy_malformed")                                                                              \
     X(PROXY_LATE, "proxy_late")                                                                                        \
     X(TLS_LATE, "tls_late")                                                                                            \
+    X(TLS_FAILED, "tls_failed")           /* its handshake was wrong, or it spoke no TLS at all */                     \
+    X(HANDSHAKES_FULL, "handshakes_full") /* the oldest pending handshake, when there were too many */                 \
     X(HEAD_LATE, "head_late")                                                                                          \
     X(IDLE, "idle")                 /* kept alive, and no further request came */                                      \
     X(HTTP_REFUSED, "http_refused") /* a request that breaks the rules */                                              \
@@ -119,6 +122,7 @@ struct ws_conn {
     struct hello_wait *hello; // while the user is being read
     struct deadline pause;
     struct bucket bucket;
+    struct bucket *address_bucket; // shared by all of its address
     uint64_t user;
     uint64_t connection;
     uint32_t index; // in the edge's array
@@ -143,6 +147,7 @@ struct conn {
     uint8_t requests;
     bool blocked; // the socket did not take all
     bool counted_http, counted_ws;
+    bool secure; // the client came over TLS, as far as we know
     struct deadline deadline;
     struct loop_deferred turn;
     struct conn *prev, *next; // all connections
@@ -187,8 +192,11 @@ const char *conn_reason_text(enum conn_reason reason);
 
 // ---- The parts of the pump ------------------------------------------------------------------------------------------
 
-// Before HTTP (conn_open.c). conn_admit counts the connection of its address; false: it is doomed.
-bool conn_admit(struct conn *conn);
+// The oldest of a list is doomed; false when it is empty.
+bool conn_drop_oldest(struct edge *edge, enum conn_list list, enum conn_reason reason);
+
+// Before HTTP (conn_open.c). conn_begin: the address is known and counts; TLS or HTTP begins, or it is doomed.
+void conn_begin(struct conn *conn);
 void conn_pump_proxy(struct conn *conn);
 void conn_pump_tls(struct conn *conn);
 

@@ -7,12 +7,15 @@
 
 #define TICK_MS 100
 #define IDLE_ADDRESSES_MAX 65536u
+#define HANDSHAKES_MIN 16u
+#define HANDSHAKES_MAX 4096u
 
 // Bounds of PROTOCOL.md that depend on the cooldown.
 #define IN_FLIGHT_MAX 4u
 #define IN_FLIGHT_MAX_FREE 256u
 #define MESSAGE_RATE 50u
 #define MESSAGE_RATE_FREE 1000u
+#define ADDRESS_MESSAGE_FACTOR 20u
 
 static const int64_t list_ms[CONN_LISTS] = {
     [CONN_LIST_PROXY] = 3000,      [CONN_LIST_TLS] = 5000,    [CONN_LIST_HEAD] = 5000,
@@ -36,6 +39,13 @@ uint32_t edge_message_rate(const struct edge *edge)
     if (edge->options.message_rate >= 0)
         return (uint32_t)edge->options.message_rate;
     return is_free(edge) ? MESSAGE_RATE_FREE : MESSAGE_RATE;
+}
+
+uint32_t edge_messages_per_address(const struct edge *edge)
+{
+    if (edge->options.messages_per_address >= 0)
+        return (uint32_t)edge->options.messages_per_address;
+    return ADDRESS_MESSAGE_FACTOR * edge_message_rate(edge);
 }
 
 static void check_deadlines(struct edge *edge)
@@ -97,6 +107,29 @@ static int add_metrics(struct edge *edge, struct metrics *metrics)
          .type = METRICS_COUNTER,
          .help = "Times that a client was over its message rate.",
          .value = &stats->pauses},
+        {.name = "tessera_gateway_handshakes_pending",
+         .type = METRICS_GAUGE,
+         .help = "Connections whose TLS handshake is not over.",
+         .value = &stats->handshakes},
+        {.name = "tessera_gateway_tls_handshakes_total",
+         .type = METRICS_COUNTER,
+         .help = "TLS handshakes that succeeded.",
+         .labels = "kind=\"full\"",
+         .value = &stats->handshakes_full},
+        {.name = "tessera_gateway_tls_handshakes_total",
+         .type = METRICS_COUNTER,
+         .help = "TLS handshakes that succeeded.",
+         .labels = "kind=\"resumed\"",
+         .value = &stats->handshakes_resumed},
+        {.name = "tessera_gateway_tls_handshake_failures_total",
+         .type = METRICS_COUNTER,
+         .help = "TLS handshakes that were broken off for an error.",
+         .value = &stats->disconnects[CONN_REASON_TLS_FAILED]},
+        {.name = "tessera_gateway_tls_handshake_seconds",
+         .type = METRICS_HIST,
+         .help = "From the beginning of a TLS handshake that succeeded to its end.",
+         .value = &stats->handshake_us,
+         .scale = 1e-6},
         {.name = "tessera_gateway_sessions_total",
          .type = METRICS_COUNTER,
          .help = "Sessions asked for.",
@@ -129,6 +162,13 @@ static int add_metrics(struct edge *edge, struct metrics *metrics)
 
 // ---- Life -----------------------------------------------------------------------------------------------------------
 
+// Handshakes that may be pending: some 30 KB each while the client's first message is in pieces.
+static int64_t handshakes_max(uint32_t max_sockets)
+{
+    uint32_t quarter = max_sockets / 4;
+    return quarter < HANDSHAKES_MIN ? HANDSHAKES_MIN : quarter > HANDSHAKES_MAX ? HANDSHAKES_MAX : quarter;
+}
+
 struct edge *edge_new(struct loop *loop, struct metrics *metrics, const struct edge_options *options)
 {
     struct edge *edge = calloc(1, sizeof *edge);
@@ -138,13 +178,18 @@ struct edge *edge_new(struct loop *loop, struct metrics *metrics, const struct e
     edge->options = *options;
     edge->body_bytes_max = EDGE_BODY_BYTES_MAX;
     edge->listeners[0].fd = edge->listeners[1].fd = -1;
+    if (options->hsts_s > 0)
+        snprintf(edge->hsts, sizeof edge->hsts, "Strict-Transport-Security: max-age=%u\r\n", options->hsts_s);
+    edge->handshakes_max = handshakes_max(options->max_sockets);
     for (int list = 0; list < CONN_LISTS; list++)
         deadlines_init(&edge->lists[list], list_ms[list]);
     loop_timer_init(&edge->tick, loop, on_tick, edge);
     edge_broadcast_init(edge);
-    edge->limits = limits_new(&(struct limits_options){.connections_per_address = options->connections_per_address,
-                                                       .sessions_per_minute = options->sessions_per_minute,
-                                                       .idle_entries_max = IDLE_ADDRESSES_MAX});
+    edge->limits =
+        limits_new(&(struct limits_options){.connections_per_address = options->connections_per_address,
+                                            .new_connections_per_minute = options->new_connections_per_minute,
+                                            .sessions_per_minute = options->sessions_per_minute,
+                                            .idle_entries_max = IDLE_ADDRESSES_MAX});
     if (edge->limits == NULL || add_metrics(edge, metrics) != 0) {
         edge_free(edge);
         return NULL;
@@ -168,6 +213,11 @@ struct cluster_events edge_cluster_events(struct edge *edge)
 {
     return (struct cluster_events){
         .on_verdict = edge_on_verdict, .on_config = edge_on_config, .on_status = edge_on_status, .arg = edge};
+}
+
+void edge_set_tls(struct edge *edge, SSL_CTX *tls)
+{
+    edge->options.tls = tls;
 }
 
 void edge_attach(struct edge *edge, const struct edge_parts *parts)

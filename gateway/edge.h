@@ -34,12 +34,18 @@ struct edge_options {
     const char *listen;       // host:port
     const char *proxy_listen; // host:port; empty = none
     const struct addr_list *proxy_networks;
-    SSL_CTX *tls; // NULL = plain
+    SSL_CTX *tls;        // NULL = plain
+    bool tls_before;     // TLS ends in front of us, unless a PROXY header says otherwise
+    bool https_redirect; // requests that did not come over TLS are sent to https
+    uint16_t https_port; // of those redirects; 0 = the one that the client has asked
+    uint32_t hsts_s;     // 0 = no Strict-Transport-Security
     const struct token_keys *keys;
     const struct static_files *files;
     const char *allowed_origins;
-    int64_t message_rate; // per second and client; 0 = no limit, below 0 = by the cooldown
+    int64_t message_rate;         // per second and client; 0 = no limit, below 0 = by the cooldown
+    int64_t messages_per_address; // per second; 0 = no limit, below 0 = by the message rate
     uint32_t connections_per_address;
+    uint32_t new_connections_per_minute; // of an address
     uint32_t sessions_per_minute;
     uint32_t session_life_s;
     uint32_t max_connections; // WebSockets
@@ -67,6 +73,9 @@ MUST_CHECK int edge_listen(struct edge *edge, const char **which);
 // The port it listens on; 0 before.
 uint16_t edge_port(const struct edge *edge);
 uint16_t edge_proxy_port(const struct edge *edge);
+
+// The certificate for connections from now on, when there was one before. Those that are open keep theirs.
+void edge_set_tls(struct edge *edge, SSL_CTX *tls);
 
 // Why no traffic should come here; NULL when it may. Static storage.
 const char *edge_not_ready(const struct edge *edge);

@@ -26,6 +26,9 @@ struct edge_stats {
     uint64_t disconnects[CONN_REASON_COUNT];
     uint64_t messages;
     uint64_t pauses;
+    uint64_t handshakes_full, handshakes_resumed;
+    struct hist handshake_us;
+    int64_t handshakes; // connections in CONN_TLS
     uint64_t sessions_issued, sessions_renewed, sessions_refused;
     int64_t sockets;
     int64_t clients;    // WebSockets
@@ -50,6 +53,8 @@ struct edge {
     struct edge_stats stats;
     struct conn *conns; // all, utlist
     int64_t body_bytes_max;
+    int64_t handshakes_max;
+    char hsts[64]; // a header's line, or empty
 
     // WebSockets in the order of acceptance, with holes (NULL) that are closed now and then.
     struct conn **clients;
@@ -110,3 +115,4 @@ void edge_close_ws(struct conn *conn, uint16_t code, enum conn_reason reason);
 // Draws one client may have in flight, messages it may send a second: both depend on the cooldown.
 uint32_t edge_in_flight_max(const struct edge *edge);
 uint32_t edge_message_rate(const struct edge *edge);
+uint32_t edge_messages_per_address(const struct edge *edge);

@@ -148,7 +148,9 @@ void http_reply(struct conn *conn, const struct http_reply *reply)
         conn_doom(conn, CONN_REASON_NO_MEMORY);
         return;
     }
-    http->out_len = http_reply_head((char *)http->out, HTTP_REPLY_HEAD_MAX, reply, length, !http->close_after,
+    struct http_reply full = *reply;
+    full.hsts = conn->secure ? conn->edge->hsts : NULL;
+    http->out_len = http_reply_head((char *)http->out, HTTP_REPLY_HEAD_MAX, &full, length, !http->close_after,
                                     loop_wall_ms(conn->edge->loop) / 1000);
     if (http->out_len == 0) {
         conn_doom(conn, CONN_REASON_IO); // headers of ours that do not fit: never sent by halves

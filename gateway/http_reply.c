@@ -11,6 +11,7 @@ static const struct {
 } statuses[] = {
     {200, "OK", "ok"},
     {304, "Not Modified", "not_modified"},
+    {308, "Permanent Redirect", "permanent_redirect"},
     {400, "Bad Request", "bad_request"},
     {401, "Unauthorized", "no_session"},
     {403, "Forbidden", "forbidden_origin"},
@@ -61,11 +62,11 @@ size_t http_reply_head(char *to, size_t size, const struct http_reply *reply, si
                      "Date: %s\r\n"
                      "%s%s%s%s"
                      "X-Content-Type-Options: nosniff\r\n"
-                     "%s%s\r\n",
+                     "%s%s%s\r\n",
                      reply->status, http_reply_phrase(reply->status), date, content,
                      reply->type != NULL ? "Content-Type: " : "", reply->type != NULL ? reply->type : "",
                      reply->type != NULL ? "\r\n" : "", reply->headers != NULL ? reply->headers : "",
-                     keep_alive ? "" : "Connection: close\r\n");
+                     reply->hsts != NULL ? reply->hsts : "", keep_alive ? "" : "Connection: close\r\n");
     return n > 0 && (size_t)n < size ? (size_t)n : 0;
 }
 

@@ -16,6 +16,7 @@ struct http_reply {
     uint16_t status;
     const char *type;    // Content-Type; NULL without a body
     const char *headers; // further lines, each with its CR LF; NULL = none
+    const char *hsts;    // likewise; http_reply sets it
     const void *text;
     size_t text_len;
     struct shared_buf *body;

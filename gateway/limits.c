@@ -9,11 +9,17 @@
 
 #define MINUTE_US INT64_C(60000000)
 
+// How many in the minute that began at `began`.
+struct minute {
+    struct monotime began;
+    uint32_t count;
+};
+
 struct entry {
     struct addr key;
     uint32_t connections[LIMITS_KINDS];
-    uint32_t sessions; // of the minute that began at `minute`
-    struct monotime minute;
+    struct minute sessions, arrivals;
+    struct bucket messages;
     struct entry *prev, *next; // in `idle`, oldest first, while it holds no connection
     UT_hash_handle hh;
 };
@@ -128,26 +134,54 @@ void limits_close(struct limits *limits, enum limits_kind kind, const struct add
         make_idle(limits, entry);
 }
 
+// One more of this minute. 0, or ERR_FULL with the time until the next in *left_us.
+static int minute_take(struct minute *minute, uint32_t max, struct monotime now, int64_t *left_us)
+{
+    int64_t age = monotime_diff_us(now, minute->began);
+    if (minute->count == 0 || age >= MINUTE_US) {
+        *minute = (struct minute){.began = now};
+        age = 0;
+    }
+    *left_us = MINUTE_US - (age > 0 ? age : 0);
+    if (minute->count >= max)
+        return ERR_FULL;
+    minute->count++;
+    return 0;
+}
+
+int limits_arrival(struct limits *limits, const struct addr *addr, struct monotime now)
+{
+    int64_t left_us;
+    if (limits->options.new_connections_per_minute == 0)
+        return 0;
+    struct entry *entry = take(limits, addr);
+    if (entry == NULL)
+        return ERR_NOMEM;
+    int err = minute_take(&entry->arrivals, limits->options.new_connections_per_minute, now, &left_us);
+    if (!is_held(entry))
+        make_idle(limits, entry);
+    return err;
+}
+
+struct bucket *limits_messages(struct limits *limits, const struct addr *addr)
+{
+    struct addr key = key_of(addr);
+    struct entry *entry;
+    HASH_FIND(hh, limits->table, &key, sizeof key, entry);
+    return entry != NULL && is_held(entry) ? &entry->messages : NULL;
+}
+
 int limits_session(struct limits *limits, const struct addr *addr, struct monotime now, uint32_t *retry_s)
 {
-    int err = 0;
+    int64_t left_us;
     if (limits->options.sessions_per_minute == 0)
         return 0;
     struct entry *entry = take(limits, addr);
     if (entry == NULL)
         return ERR_NOMEM;
-    int64_t age = monotime_diff_us(now, entry->minute);
-    if (entry->sessions == 0 || age >= MINUTE_US) {
-        entry->minute = now;
-        entry->sessions = 0;
-        age = 0;
-    }
-    if (entry->sessions < limits->options.sessions_per_minute) {
-        entry->sessions++;
-    } else {
-        *retry_s = (uint32_t)((MINUTE_US - (age > 0 ? age : 0) + 999999) / 1000000);
-        err = ERR_FULL;
-    }
+    int err = minute_take(&entry->sessions, limits->options.sessions_per_minute, now, &left_us);
+    if (err != 0)
+        *retry_s = (uint32_t)((left_us + 999999) / 1000000);
     if (!is_held(entry))
         make_idle(limits, entry);
     return err;

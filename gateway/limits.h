@@ -1,5 +1,5 @@
-// What one address may have: connections at once, sessions a minute. Pure. The table is bounded; entries that hold
-// connections stay, and of the others the least recently used goes first.
+// What one address may have: connections at once, new ones a minute, sessions a minute, messages a second. Pure. The
+// table is bounded; entries that hold connections stay, and of the others the least recently used goes first.
 #pragma once
 
 #include <stdbool.h>
@@ -7,6 +7,7 @@
 #include <stdint.h>
 
 #include "common/core/addr.h"
+#include "common/core/bucket.h"
 #include "common/core/err.h"
 #include "common/core/monotime.h"
 
@@ -17,9 +18,10 @@ enum limits_kind { LIMITS_HTTP, LIMITS_WS };
 #define LIMITS_KINDS 2
 
 struct limits_options {
-    uint32_t connections_per_address; // of each kind; 0 = off
-    uint32_t sessions_per_minute;     // 0 = off
-    uint32_t idle_entries_max;        // addresses remembered that hold no connection
+    uint32_t connections_per_address;    // of each kind; 0 = off
+    uint32_t new_connections_per_minute; // 0 = off
+    uint32_t sessions_per_minute;        // 0 = off
+    uint32_t idle_entries_max;           // addresses remembered that hold no connection
 };
 
 // NULL without memory.
@@ -31,6 +33,13 @@ void limits_free(struct limits *limits);
 MUST_CHECK int limits_open(struct limits *limits, enum limits_kind kind, const struct addr *addr);
 // One less: after each limits_open that returned 0.
 void limits_close(struct limits *limits, enum limits_kind kind, const struct addr *addr);
+
+// One more connection is there, whatever becomes of it. 0; ERR_FULL: more than this minute's; ERR_NOMEM.
+MUST_CHECK int limits_arrival(struct limits *limits, const struct addr *addr, struct monotime now);
+
+// What all connections of an address share for their messages; its rate is the caller's to set. Valid while the address
+// holds a connection that limits_open has counted; NULL when it holds none.
+struct bucket *limits_messages(struct limits *limits, const struct addr *addr);
 
 // One more session. 0; ERR_FULL with the seconds to wait (1 … 60) in *retry_s; ERR_NOMEM.
 MUST_CHECK int limits_session(struct limits *limits, const struct addr *addr, struct monotime now, uint32_t *retry_s);

@@ -6,26 +6,24 @@
 #include <string.h>
 #include <sys/resource.h>
 
-#include <openssl/ssl.h>
-
 #include "common/io/log.h"
 #include "common/io/metrics_http.h"
 #include "common/io/sock.h"
+#include "gateway/credentials.h"
 #include "gateway/edge.h"
 #include "gateway/options.h"
-#include "gateway/tls.h"
 #include "gateway/worker.h"
 
 #define WORKER_JOBS_MAX 1024
 #define FILES_RESERVED 320u // for links, Redis, listeners, logs
 
 struct gateway {
+    struct conf conf;
     struct options options;
-    struct token_keys keys;
+    struct credentials credentials;
     struct canvas_config canvas;
     unsigned canvas_given;
     struct static_files files;
-    SSL_CTX *tls;
     struct loop *loop;
     struct metrics metrics;
     struct metrics_http *metrics_http;
@@ -51,20 +49,15 @@ static int fail_options(const char *error)
 static int read_options(struct gateway *gateway)
 {
     const struct options *options = &gateway->options;
-    char text[256], error[512];
+    char text[256], error[CREDENTIALS_ERROR_SIZE];
     if (options_check(options, error, sizeof error) != 0)
         return fail_options(error);
-    if (token_keys_parse(&gateway->keys, options->token_keys, strlen(options->token_keys), text, sizeof text) != 0) {
-        snprintf(error, sizeof error, "token-keys: %s", text);
+    if (credentials_init(&gateway->credentials, options, error) != 0)
         return fail_options(error);
-    }
     if (canvas_options_config(&options->canvas, &gateway->canvas, text, sizeof text) != 0) {
         snprintf(error, sizeof error, "palette: %s", text);
         return fail_options(error);
     }
-    if (options->tls_cert[0] != '\0' &&
-        tls_server_new(&gateway->tls, options->tls_cert, options->tls_key, error, sizeof error) != 0)
-        return fail_options(error);
     int err = static_files_load(&gateway->files, options->web_dir, text, sizeof text);
     if (err != 0) {
         const char *why = err == ERR_IO          ? strerror(errno)
@@ -104,12 +97,18 @@ static struct edge *new_edge(struct gateway *gateway)
     const struct edge_options edge = {.listen = options->listen,
                                       .proxy_listen = options->proxy_listen,
                                       .proxy_networks = &options->proxy_networks,
-                                      .tls = gateway->tls,
-                                      .keys = &gateway->keys,
+                                      .tls = gateway->credentials.tls,
+                                      .tls_before = options->tls_before,
+                                      .https_redirect = options->https_redirect,
+                                      .https_port = (uint16_t)options->https_port,
+                                      .hsts_s = (uint32_t)(options->hsts_ms / 1000),
+                                      .keys = &gateway->credentials.tokens,
                                       .files = &gateway->files,
                                       .allowed_origins = options->allowed_origins,
                                       .message_rate = options->message_rate,
+                                      .messages_per_address = options->messages_per_address,
                                       .connections_per_address = (uint32_t)options->connections_per_address,
+                                      .new_connections_per_minute = (uint32_t)options->new_connections_per_minute,
                                       .sessions_per_minute = (uint32_t)options->sessions_per_minute,
                                       .session_life_s = (uint32_t)(options->session_life_ms / 1000),
                                       .max_connections = clients,
@@ -168,7 +167,7 @@ static bool build(struct gateway *gateway)
     if (gateway->loop == NULL)
         return false;
     metrics_init(&gateway->metrics);
-    if (add_metrics(gateway) != 0)
+    if (add_metrics(gateway) != 0 || credentials_start(&gateway->credentials, gateway->loop, &gateway->metrics) != 0)
         return false;
     gateway->worker = worker_new(gateway->loop, WORKER_JOBS_MAX);
     gateway->store = store_new(gateway->loop, &gateway->metrics,
@@ -192,6 +191,7 @@ static bool build(struct gateway *gateway)
 static void unbuild(struct gateway *gateway)
 {
     metrics_http_close(gateway->metrics_http);
+    credentials_stop(&gateway->credentials);
     if (gateway->edge != NULL)
         edge_close(gateway->edge);
     if (gateway->worker != NULL)
@@ -252,7 +252,8 @@ static bool open_ports(struct gateway *gateway)
     address_text(listen, gateway->options.listen, edge_port(gateway->edge));
     if (gateway->options.proxy_listen[0] != '\0')
         address_text(proxy, gateway->options.proxy_listen, edge_proxy_port(gateway->edge));
-    log_info("ready", LOG_STR("listen", listen), LOG_STR("proxy_listen", proxy), LOG_BOOL("tls", gateway->tls != NULL),
+    log_info("ready", LOG_STR("listen", listen), LOG_STR("proxy_listen", proxy),
+             LOG_BOOL("tls", gateway->credentials.tls != NULL),
              LOG_U64("metrics_port", gateway->metrics_http != NULL ? metrics_http_port(gateway->metrics_http) : 0),
              LOG_STR("version", TESSERA_VERSION));
     return true;
@@ -287,6 +288,22 @@ static void on_signal(int signo, void *arg)
     edge_drain(gateway->edge, on_drained, gateway);
 }
 
+// Certificate and keys are read again.
+static void on_hup(int signo, void *arg)
+{
+    struct gateway *gateway = arg;
+    struct credentials *credentials = &gateway->credentials;
+    char error[CREDENTIALS_ERROR_SIZE];
+    (void)signo;
+    if (credentials_reload(credentials, &gateway->conf, &gateway->options, loop_wall_s(gateway->loop), error) != 0) {
+        log_error("certificate and keys stay as they were", LOG_STR("reason", error));
+        return;
+    }
+    edge_set_tls(gateway->edge, credentials->tls);
+    log_info("certificate and keys are read again", LOG_STR("token_key", credentials->tokens.keys[0].kid),
+             LOG_I64("certificate_ends_unix_s", credentials->stats.tls_expiry_s));
+}
+
 static int run(struct gateway *gateway)
 {
     if (!build(gateway)) {
@@ -294,8 +311,8 @@ static int run(struct gateway *gateway)
         return 1;
     }
     if (loop_on_signal(gateway->loop, SIGTERM, on_signal, gateway) != 0 ||
-        loop_on_signal(gateway->loop, SIGINT, on_signal, gateway) != 0 || !open_metrics(gateway) ||
-        !open_ports(gateway))
+        loop_on_signal(gateway->loop, SIGINT, on_signal, gateway) != 0 ||
+        loop_on_signal(gateway->loop, SIGHUP, on_hup, gateway) != 0 || !open_metrics(gateway) || !open_ports(gateway))
         return 1;
     return loop_run(gateway->loop) == 0 ? 0 : 1;
 }
@@ -303,9 +320,8 @@ static int run(struct gateway *gateway)
 int main(int argc, char **argv)
 {
     static struct gateway gateway; // zeroed, and large
-    struct conf conf;
-    conf_load(&conf, &options_program, &gateway.options, argc, argv);
-    gateway.canvas_given = canvas_options_given(conf_is_given, &conf);
+    conf_load(&gateway.conf, &options_program, &gateway.options, argc, argv);
+    gateway.canvas_given = canvas_options_given(conf_is_given, &gateway.conf);
     log_init(options_program.name, (enum log_level)gateway.options.common.log_level,
              (enum log_format)gateway.options.common.log_format);
     int status = read_options(&gateway);
@@ -313,8 +329,7 @@ int main(int argc, char **argv)
         status = run(&gateway);
     unbuild(&gateway);
     static_files_free(&gateway.files);
-    SSL_CTX_free(gateway.tls);
-    token_keys_fini(&gateway.keys);
-    conf_fini(&conf);
+    credentials_fini(&gateway.credentials);
+    conf_fini(&gateway.conf);
     return status;
 }

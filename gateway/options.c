@@ -13,7 +13,7 @@ static const struct conf_option rows[] = {
     {.name = "listen", .type = CONF_ADDRESS, .fallback = ":8080", .offset = AT(listen),
      .help = "public address for HTTP and WebSockets, as host:port; several gateways may share one"},
     {.name = "proxy-listen", .type = CONF_ADDRESS, .fallback = "", .offset = AT(proxy_listen),
-     .help = "address for connections of a balancer that speaks the PROXY protocol v2; empty for none"},
+     .help = "address for connections of a balancer that speaks the PROXY protocol, v1 or v2; empty for none"},
     {.name = "proxy-networks", .type = CONF_CIDRS, .fallback = "127.0.0.0/8,::1", .offset = AT(proxy_networks),
      .help = "networks whose PROXY headers are believed"},
     {.name = "web-dir", .type = CONF_PATH, .fallback = "web", .offset = AT(web_dir),
@@ -24,6 +24,16 @@ static const struct conf_option rows[] = {
      .help = "PEM file of the certificate and its chain; empty for no TLS"},
     {.name = "tls-key", .type = CONF_PATH, .fallback = "", .offset = AT(tls_key),
      .help = "PEM file of the certificate's key"},
+    {.name = "tls-ticket-keys", .type = CONF_SECRET, .fallback = "", .max = 4096, .offset = AT(tls_ticket_keys),
+     .help = "keys by which TLS sessions are resumed, hex of 32 to 64 bytes per line, at most eight, the first encrypts; the same on all gateways; empty for keys of its own"},
+    {.name = "tls-before", .type = CONF_BOOL, .fallback = "false", .offset = AT(tls_before),
+     .help = "TLS ends in front of the gateway: cookies are Secure; a PROXY header that tells counts more"},
+    {.name = "https-redirect", .type = CONF_BOOL, .fallback = "false", .offset = AT(https_redirect),
+     .help = "plain HTTP, also on a port for TLS, is answered with a redirect to https"},
+    {.name = "https-port", .type = CONF_INT, .fallback = "0", .min = 0, .max = 65535, .offset = AT(https_port),
+     .help = "public port of https in redirects; 0 for the one that the client has asked"},
+    {.name = "hsts", .type = CONF_DURATION, .fallback = "0", .min = 0, .max = INT64_C(315360000000), .offset = AT(hsts_ms),
+     .help = "time for which browsers shall use nothing but https for this host (Strict-Transport-Security); 0 to say nothing, 17520h is usual"},
     {.name = "allowed-origins", .type = CONF_STRING, .fallback = "", .max = 4096, .offset = AT(allowed_origins),
      .help = "further origins whose pages may connect, as scheme://host[:port], separated by commas"},
     CONF_COMMON_ROWS(struct options, common, "127.0.0.1:9100"),
@@ -32,6 +42,10 @@ static const struct conf_option rows[] = {
      .help = "messages per second of one client, with a burst of twice that; 0 for no limit, -1 for 50, or 1000 when there is no cooldown"},
     {.name = "connections-per-address", .type = CONF_INT, .fallback = "256", .min = 0, .max = 1000000, .offset = AT(connections_per_address),
      .help = "WebSockets of one address (of IPv6: /64) at once, and as many other connections; 0 for no limit"},
+    {.name = "new-connections-per-minute", .type = CONF_INT, .fallback = "1200", .min = 0, .max = 1000000, .offset = AT(new_connections_per_minute),
+     .help = "connections of one address (of IPv6: /64) that are accepted in a minute; 0 for no limit"},
+    {.name = "messages-per-address", .type = CONF_INT, .fallback = "-1", .min = -1, .max = 10000000, .offset = AT(messages_per_address),
+     .help = "messages per second of all clients of one address (of IPv6: /64), with a burst of twice that; 0 for no limit, -1 for 20 times message-rate"},
     {.name = "max-connections", .type = CONF_INT, .fallback = "0", .min = 0, .max = 10000000, .offset = AT(max_connections),
      .help = "WebSockets at once; 0 for as many as the limit of open files allows"},
     {.name = "sessions-per-minute", .type = CONF_INT, .fallback = "60", .min = 0, .max = 1000000, .offset = AT(sessions_per_minute),
@@ -90,6 +104,9 @@ int options_check(const struct options *options, char *error, size_t error_size)
                    "token-keys: a key is needed, the same for all gateways (echo k1 $(openssl rand -hex 32))");
     if ((options->tls_cert[0] == '\0') != (options->tls_key[0] == '\0'))
         return bad(error, error_size, "tls-cert and tls-key: both or none");
+    if (options->https_redirect && options->tls_cert[0] == '\0' && options->proxy_listen[0] == '\0')
+        return bad(error, error_size,
+                   "https-redirect: needs TLS, by tls-cert or at a balancer that proxy-listen is for");
     if (same_port(options->listen, options->proxy_listen))
         return bad(error, error_size, "proxy-listen: must be another address than listen");
     if (options->tick_min_ms > options->tick_max_ms)

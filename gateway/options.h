@@ -16,9 +16,12 @@ struct options {
     struct addr_list proxy_networks;
     const char *web_dir;
     const char *token_keys;
-    const char *tls_cert, *tls_key;
+    const char *tls_cert, *tls_key, *tls_ticket_keys;
+    bool tls_before, https_redirect;
+    int64_t https_port, hsts_ms;
     const char *allowed_origins;
     int64_t message_rate, connections_per_address, max_connections, sessions_per_minute;
+    int64_t new_connections_per_minute, messages_per_address;
     int64_t session_life_ms;
     int64_t replica_memory;
     int64_t linger_ms, tick_min_ms, tick_max_ms;

@@ -6,6 +6,7 @@
 #include "gateway/edge_internal.h"
 #include "gateway/http_reply.h"
 #include "gateway/origin.h"
+#include "gateway/redirect.h"
 #include "gateway/session.h"
 
 #define PAGE_HEADERS                                                                                                   \
@@ -67,9 +68,24 @@ static void serve_page(const struct call *call)
         serve_file(call, file);
 }
 
+// To a page that came without TLS nothing is given but the way to the right one.
+static void redirect(struct conn *conn, struct http_conn *http)
+{
+    char header[REDIRECT_HEADER_MAX];
+    http->close_after = true;
+    if (redirect_header(header, sizeof header, &http->request, http->buffer, conn->edge->options.https_port) == 0)
+        http_reply_error(conn, 400, "come by https; the address is too long for a redirect", NULL);
+    else
+        http_reply(conn, &(struct http_reply){.status = 308, .headers = header});
+}
+
 void routes_handle(struct conn *conn, struct http_conn *http)
 {
     const struct http_request *request = &http->request;
+    if (conn->edge->options.https_redirect && !conn->secure) {
+        redirect(conn, http);
+        return;
+    }
     struct call call = {.conn = conn, .http = http, .request = request, .buffer = http->buffer};
     call.path = call.buffer + request->target.at;
     const char *query = memchr(call.path, '?', request->target.len);
@@ -98,7 +114,7 @@ bool route_origin_ok(const struct call *call)
         return true;
     const char *host = http_request_single(call->request, call->buffer, "host", &host_len, &repeated);
     if (origin != NULL && host != NULL &&
-        origin_allowed(origin, origin_len, host, host_len, options->tls != NULL, options->allowed_origins))
+        origin_allowed(origin, origin_len, host, host_len, call->conn->secure, options->allowed_origins))
         return true;
     http_reply_error(call->conn, 403, "pages of this origin may not speak with this server", NULL);
     return false;

@@ -293,6 +293,16 @@ void ws_conn_fini(struct conn *conn)
 
 // ---- Beginning and pump ---------------------------------------------------------------------------------------------
 
+// The first of an address fills it.
+static void start_address_bucket(struct conn *conn)
+{
+    struct bucket *bucket = limits_messages(conn->edge->limits, &conn->addr);
+    uint32_t rate = edge_messages_per_address(conn->edge);
+    conn->ws.address_bucket = bucket;
+    if (bucket != NULL && bucket->rate_per_s == 0)
+        bucket_init(bucket, rate, 2 * rate, loop_now(conn->edge->loop));
+}
+
 void ws_conn_start(struct conn *conn, uint64_t user, uint8_t kind, const uint8_t *early, size_t early_len)
 {
     struct ws_conn *ws = &conn->ws;
@@ -302,6 +312,7 @@ void ws_conn_start(struct conn *conn, uint64_t user, uint8_t kind, const uint8_t
     ws->user_kind = kind;
     uint32_t rate = edge_message_rate(conn->edge);
     bucket_init(&ws->bucket, rate, 2 * rate, loop_now(conn->edge->loop));
+    start_address_bucket(conn);
     if (early_len > 0 && !ws_input_keep(conn, early, early_len)) {
         conn_doom(conn, CONN_REASON_NO_MEMORY);
         return;

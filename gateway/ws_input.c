@@ -62,6 +62,8 @@ static void count_message(struct reading *reading)
     struct conn *conn = reading->conn;
     conn->edge->stats.messages++;
     (void)bucket_take(&conn->ws.bucket, loop_now(conn->edge->loop), 1);
+    if (conn->ws.address_bucket != NULL)
+        (void)bucket_take(conn->ws.address_bucket, loop_now(conn->edge->loop), 1);
 }
 
 static void on_message(void *arg, const uint8_t *message, size_t len)
@@ -97,12 +99,20 @@ static void on_pong(void *arg)
 
 // ---- Reading --------------------------------------------------------------------------------------------------------
 
+// The rates depend on the cooldown, which may change.
+static bool is_ready(struct bucket *bucket, uint32_t rate_per_s, struct monotime now)
+{
+    bucket->rate_per_s = rate_per_s;
+    bucket->burst = 2 * rate_per_s;
+    return rate_per_s == 0 || bucket_wait_ms(bucket, now, 1) == 0;
+}
+
 static bool has_token(struct conn *conn)
 {
-    struct bucket *bucket = &conn->ws.bucket;
-    bucket->rate_per_s = edge_message_rate(conn->edge);
-    bucket->burst = 2 * bucket->rate_per_s;
-    if (bucket->rate_per_s == 0 || bucket_wait_ms(bucket, loop_now(conn->edge->loop), 1) == 0)
+    struct monotime now = loop_now(conn->edge->loop);
+    struct bucket *shared = conn->ws.address_bucket;
+    if (is_ready(&conn->ws.bucket, edge_message_rate(conn->edge), now) &&
+        (shared == NULL || is_ready(shared, edge_messages_per_address(conn->edge), now)))
         return true;
     conn->ws.pauses |= WS_PAUSE_RATE;
     conn->edge->stats.pauses++;

@@ -5,7 +5,8 @@
 // Payload, little-endian, 20 bytes: u8 version = 1, u8 kind, u16 0, u64 user, u32 issued, u32 expires (Unix seconds).
 //
 // Keys come from a text: one `<kid> <hex>` per line, the first signs, all verify; blank lines and lines that start with
-// # are skipped. To change a key, put the new one in front, and drop the old one when its tokens have expired.
+// # are skipped. To change a key on several gateways: the new one behind the old one everywhere, so that all
+// know it; then in front of it; and drop the old one when its tokens have expired.
 #pragma once
 
 #include "common/core/err.h"

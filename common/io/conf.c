@@ -37,7 +37,7 @@ static void env_name(char name[NAME_SIZE], const char *option)
     name[len] = '\0';
 }
 
-static void forget(char *text)
+void conf_forget(char *text)
 {
     if (text != NULL)
         explicit_bzero(text, strlen(text));
@@ -51,7 +51,9 @@ int conf_take(struct conf_reading *reading, size_t index, enum conf_source sourc
     char *copy = strdup(text);
     if (copy == NULL)
         return conf_fail(reading, ERR_NOMEM, "out of memory");
-    forget(reading->conf->values[index].text);
+    conf_forget(reading->conf->values[index].text);
+    free(reading->conf->values[index].path);
+    reading->conf->values[index].path = NULL;
     reading->conf->values[index].text = copy;
     reading->conf->values[index].source = source;
     return 0;
@@ -85,19 +87,49 @@ fail:;
     return NULL;
 }
 
+static char *read_secret(const char *path)
+{
+    char *text = read_file(path);
+    size_t len = text != NULL ? strlen(text) : 0;
+    if (len > 0 && text[len - 1] == '\n')
+        text[len - 1] = '\0';
+    return text;
+}
+
 int conf_take_file(struct conf_reading *reading, size_t index, enum conf_source source, const char *path,
                    const char *said_by)
 {
     if (source < reading->conf->values[index].source)
         return 0;
-    char *text = read_file(path);
+    char *text = read_secret(path);
     if (text == NULL)
         return conf_fail(reading, ERR_IO, "%s: cannot read \"%s\": %s", said_by, path, strerror(errno));
-    size_t len = strlen(text);
-    if (len > 0 && text[len - 1] == '\n')
-        text[len - 1] = '\0';
     int err = conf_take(reading, index, source, text);
-    forget(text);
+    conf_forget(text);
+    if (err != 0)
+        return err;
+    reading->conf->values[index].path = strdup(path);
+    return reading->conf->values[index].path != NULL ? 0 : conf_fail(reading, ERR_NOMEM, "out of memory");
+}
+
+int conf_read_again(const struct conf *conf, const char *name, char **text, char error[CONF_ERROR_SIZE])
+{
+    size_t i = 0;
+    while (i < conf->program->count && strcmp(conf->program->options[i].name, name) != 0)
+        i++;
+    if (i == conf->program->count || conf->values[i].path == NULL)
+        return ERR_NOT_FOUND;
+    char why[256];
+    *text = read_secret(conf->values[i].path);
+    if (*text == NULL) {
+        snprintf(error, CONF_ERROR_SIZE, "%s: cannot read \"%s\": %s", name, conf->values[i].path, strerror(errno));
+        return ERR_IO;
+    }
+    int err = conf_value_check(&conf->program->options[i], *text, why, sizeof why);
+    if (err != 0) {
+        snprintf(error, CONF_ERROR_SIZE, "%s: must be %s", name, why);
+        conf_forget(*text);
+    }
     return err;
 }
 
@@ -160,12 +192,16 @@ static int take_line(struct conf_reading *reading, const char *path, unsigned nu
         return conf_fail(reading, ERR_MALFORMED, "%s line %u: not `name = value`", path, number);
     *equals = '\0';
     name = trim(name);
+    const struct conf_flag as_flag = {.name = name, .name_len = strlen(name)};
     for (size_t i = 0; i < reading->conf->program->count; i++) {
-        if (strcmp(conf_option_at(reading, i)->name, name) != 0)
+        const struct conf_option *option = conf_option_at(reading, i);
+        bool file = option->type == CONF_SECRET && conf_flag_is(&as_flag, option->name, "-file");
+        if (!file && !conf_flag_is(&as_flag, option->name, ""))
             continue;
         if (reading->conf->values[i].source == CONF_FILE)
-            return conf_fail(reading, ERR_MALFORMED, "%s line %u: %s is given twice", path, number, name);
-        return conf_take(reading, i, CONF_FILE, trim(equals + 1));
+            return conf_fail(reading, ERR_MALFORMED, "%s line %u: %s is given twice", path, number, option->name);
+        return file ? conf_take_file(reading, i, CONF_FILE, trim(equals + 1), name)
+                    : conf_take(reading, i, CONF_FILE, trim(equals + 1));
     }
     return conf_fail(reading, ERR_MALFORMED, "%s line %u: unknown option %s", path, number, name);
 }
@@ -244,7 +280,8 @@ bool conf_is_given(const struct conf *conf, const char *name)
 void conf_fini(struct conf *conf)
 {
     for (size_t i = 0; i < CONF_OPTIONS_MAX; i++) {
-        forget(conf->values[i].text);
-        conf->values[i].text = NULL;
+        conf_forget(conf->values[i].text);
+        free(conf->values[i].path);
+        conf->values[i].text = conf->values[i].path = NULL;
     }
 }

@@ -4,7 +4,9 @@
 //
 //     --draw-rate 5 or --draw-rate=5           (a bool also as --name alone; secrets: --name-file PATH too)
 //     TESSERA_DRAW_RATE=5                      (secrets: TESSERA_NAME_FILE=PATH too)
-//     draw-rate = 5                            in the file of --config FILE or TESSERA_CONFIG
+//     draw-rate = 5                            in the file of --config FILE or TESSERA_CONFIG (secrets: name-file =
+//     PATH
+//                                              too)
 //     the default of its row
 //
 // A secret on a command line is seen by every user of the machine: prefer the -file forms. An unknown flag, line or
@@ -65,6 +67,7 @@ struct conf {
     struct {
         enum conf_source source;
         char *text; // as given
+        char *path; // of the file that the secret was read from; NULL = of none
     } values[CONF_OPTIONS_MAX];
 };
 
@@ -83,6 +86,13 @@ void conf_load(struct conf *conf, const struct conf_program *program, void *targ
 
 // Whether the option was given anywhere, also with the text of its default. False for a name that is not in the table.
 bool conf_is_given(const struct conf *conf, const char *name);
+
+// The secret as its file says it now; `*text` is the caller's, to be given to conf_forget. ERR_NOT_FOUND: it was not
+// given by a file. ERR_IO with one line in `error`; ERR_RANGE for one that is too long for its row.
+MUST_CHECK int conf_read_again(const struct conf *conf, const char *name, char **text, char error[CONF_ERROR_SIZE]);
+
+// Overwrites and frees. Harmless for NULL.
+void conf_forget(char *text);
 
 // Frees the texts, secrets overwritten.
 void conf_fini(struct conf *conf);

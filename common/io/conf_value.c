@@ -141,7 +141,7 @@ static int set_cidrs(void *field, const char *text, char *why, size_t why_size)
     return err;
 }
 
-static int check_text(const struct conf_option *option, const char *text, char *why, size_t why_size)
+int conf_value_check(const struct conf_option *option, const char *text, char *why, size_t why_size)
 {
     size_t len = strlen(text);
     if (!limited(option) || (len >= (size_t)option->min && len <= (size_t)option->max))
@@ -186,7 +186,7 @@ int conf_value_set(const struct conf_option *option, void *target, const char *t
     case CONF_STRING:
     case CONF_PATH:
     case CONF_SECRET:
-        err = check_text(option, text, why, why_size);
+        err = conf_value_check(option, text, why, why_size);
         if (err == 0)
             memcpy(field, &text, sizeof text);
         return err;

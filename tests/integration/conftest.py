@@ -19,6 +19,10 @@ from tessera.cluster import Cluster  # noqa: E402
 from tessera.procs import build_dir  # noqa: E402
 
 
+def pytest_configure(config):
+    config.addinivalue_line("markers", "slow: its times are promised, or it is long: not run with sanitizers")
+
+
 def pytest_report_header(config):
     return f"programs from {build_dir()}"
 

@@ -1,6 +1,6 @@
 # What the unit tests of the gateway's edge link.
 
-test_proxy_OBJS := gateway/proxy
+test_proxy_OBJS := gateway/proxy gateway/proxy_v1 common/core/addr
 test_http_OBJS := gateway/http gateway/http_fields
 test_http_LIBS := -lhttp_parser
 test_http_reply_OBJS := gateway/http_reply
@@ -10,7 +10,7 @@ test_session_LIBS := -lhttp_parser -lcrypto
 test_origin_OBJS := gateway/origin
 test_ws_upgrade_OBJS := gateway/ws_upgrade gateway/http gateway/http_fields
 test_ws_upgrade_LIBS := -lhttp_parser -lcrypto
-test_limits_OBJS := gateway/limits common/core/addr common/core/monotime
+test_limits_OBJS := gateway/limits common/core/bucket common/core/addr common/core/monotime
 test_outbox_OBJS := gateway/outbox
 test_deadline_OBJS := gateway/deadline common/core/monotime
 test_ws_recv_OBJS := gateway/ws_recv
@@ -20,7 +20,7 @@ test_static_files_LIBS := -lcrypto -lz
 
 # The whole edge, with everything behind it faked.
 edge_objs := $(addprefix gateway/,conn conn_open edge edge_broadcast edge_clients edge_drain edge_listen http http_fields http_conn \
-             http_reply routes api api_session api_ws static_files session origin limits proxy ws_upgrade ws_conn ws_frame \
+             http_reply redirect routes api api_session api_ws static_files session origin limits proxy proxy_v1 ws_upgrade ws_conn ws_frame \
              ws_hello ws_input ws_recv outbox deadline shared_buf) \
              $(addprefix common/core/,addr bucket bytes bytes_text err hist hmac monotime token) \
              $(addprefix common/io/,loop sock sock_io log metrics rand) proto/ws_proto
@@ -31,3 +31,8 @@ test_ws_tls_OBJS := $(test_ws_conn_OBJS)
 test_ws_tls_LIBS := $(edge_libs)
 test_http_conn_OBJS := $(test_ws_conn_OBJS)
 test_http_conn_LIBS := $(edge_libs)
+
+test_redirect_OBJS := gateway/redirect gateway/http gateway/http_fields
+test_redirect_LIBS := -lhttp_parser
+test_tls_OBJS := gateway/tls gateway/tls_tickets common/core/bytes common/core/bytes_text common/core/hmac common/io/rand
+test_tls_LIBS := -lssl -lcrypto

@@ -129,6 +129,21 @@ static void test_precedence(void **state)
     unlink(path);
 }
 
+static void rewrite_file(const char *path, const char *text)
+{
+    FILE *file = fopen(path, "w");
+    assert_non_null(file);
+    fputs(text, file);
+    fclose(file);
+}
+
+static const char *long_text(void)
+{
+    static char text[600];
+    memset(text, 'x', sizeof text - 1);
+    return text;
+}
+
 static void test_secrets(void **state)
 {
     (void)state;
@@ -147,6 +162,34 @@ static void test_secrets(void **state)
     unlink(path);
     assert_int_equal(parse(text, ""), ERR_IO);
     assert_non_null(strstr(error, path));
+}
+
+// As on SIGHUP: the file is the truth, and a bad one changes nothing.
+static void test_secret_is_read_again(void **state)
+{
+    (void)state;
+    char path[32], config[32], text[128], *again = NULL;
+    write_file(path, "before\n");
+    snprintf(text, sizeof text, "redis-password-file = %s\n", path);
+    write_file(config, text);
+    snprintf(text, sizeof text, "--config|%s", config);
+    assert_int_equal(parse(text, ""), CONF_RUN);
+    assert_string_equal(options.common.redis_password, "before");
+    rewrite_file(path, "after\n");
+    assert_int_equal(conf_read_again(&conf, "redis-password", &again, error), 0);
+    assert_string_equal(again, "after");
+    conf_forget(again);
+    assert_string_equal(options.common.redis_password, "before");
+    rewrite_file(path, long_text());
+    assert_int_equal(conf_read_again(&conf, "redis-password", &again, error), ERR_RANGE);
+    assert_null(strstr(error, "xxx"));
+    unlink(path);
+    assert_int_equal(conf_read_again(&conf, "redis-password", &again, error), ERR_IO);
+    assert_non_null(strstr(error, path));
+    assert_int_equal(conf_read_again(&conf, "cluster-secret", &again, error), ERR_NOT_FOUND);
+    assert_int_equal(parse("--redis-password=direct", ""), CONF_RUN);
+    assert_int_equal(conf_read_again(&conf, "redis-password", &again, error), ERR_NOT_FOUND);
+    unlink(config);
 }
 
 // Binary secrets would silently be as short as their first NUL says.
@@ -291,11 +334,17 @@ static int teardown(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_defaults),          cmocka_unit_test(test_flags),
-        cmocka_unit_test(test_precedence),        cmocka_unit_test(test_secrets),
-        cmocka_unit_test(test_secret_with_a_nul), cmocka_unit_test(test_errors_say_what_is_wrong),
-        cmocka_unit_test(test_file_errors),       cmocka_unit_test(test_secret_is_never_shown),
-        cmocka_unit_test(test_help_lists_all),    cmocka_unit_test(test_units),
+        cmocka_unit_test(test_defaults),
+        cmocka_unit_test(test_flags),
+        cmocka_unit_test(test_precedence),
+        cmocka_unit_test(test_secrets),
+        cmocka_unit_test(test_secret_with_a_nul),
+        cmocka_unit_test(test_secret_is_read_again),
+        cmocka_unit_test(test_errors_say_what_is_wrong),
+        cmocka_unit_test(test_file_errors),
+        cmocka_unit_test(test_secret_is_never_shown),
+        cmocka_unit_test(test_help_lists_all),
+        cmocka_unit_test(test_units),
     };
     return cmocka_run_group_tests(tests, NULL, teardown);
 }

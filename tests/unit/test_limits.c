@@ -76,6 +76,41 @@ static void test_sessions(void **state)
     limits_free(limits);
 }
 
+static void test_arrivals(void **state)
+{
+    (void)state;
+    struct limits *limits =
+        limits_new(&(struct limits_options){.new_connections_per_minute = 3, .idle_entries_max = 10});
+    struct addr a = v6(1, 1), neighbour = v6(1, 2), other = v6(2, 1);
+    assert_int_equal(limits_arrival(limits, &a, at_s(5)), 0);
+    assert_int_equal(limits_arrival(limits, &neighbour, at_s(6)), 0);
+    assert_int_equal(limits_arrival(limits, &a, at_s(7)), 0);
+    assert_int_equal(limits_arrival(limits, &neighbour, at_s(64)), ERR_FULL);
+    assert_int_equal(limits_arrival(limits, &other, at_s(64)), 0);
+    assert_int_equal(limits_arrival(limits, &a, at_s(65)), 0);
+    assert_int_equal(limits_addresses(limits), 2);
+    limits_free(limits);
+}
+
+static void test_messages_are_shared_by_a_network(void **state)
+{
+    (void)state;
+    struct limits *limits = limits_new(&(struct limits_options){.idle_entries_max = 10});
+    struct addr a = v6(1, 1), neighbour = v6(1, 2), other = v6(2, 1);
+    assert_null(limits_messages(limits, &a)); // no connection, no bucket
+    assert_int_equal(limits_open(limits, LIMITS_WS, &a), 0);
+    assert_int_equal(limits_open(limits, LIMITS_WS, &neighbour), 0);
+    assert_int_equal(limits_open(limits, LIMITS_WS, &other), 0);
+    assert_non_null(limits_messages(limits, &a));
+    assert_ptr_equal(limits_messages(limits, &a), limits_messages(limits, &neighbour));
+    assert_ptr_not_equal(limits_messages(limits, &a), limits_messages(limits, &other));
+    limits_close(limits, LIMITS_WS, &a);
+    assert_non_null(limits_messages(limits, &neighbour));
+    limits_close(limits, LIMITS_WS, &neighbour);
+    assert_null(limits_messages(limits, &neighbour));
+    limits_free(limits);
+}
+
 static void test_table_is_bounded(void **state)
 {
     (void)state;
@@ -104,8 +139,13 @@ static void test_table_is_bounded(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_connections), cmocka_unit_test(test_v6_by_network),    cmocka_unit_test(test_off),
-        cmocka_unit_test(test_sessions),    cmocka_unit_test(test_table_is_bounded),
+        cmocka_unit_test(test_connections),
+        cmocka_unit_test(test_v6_by_network),
+        cmocka_unit_test(test_off),
+        cmocka_unit_test(test_arrivals),
+        cmocka_unit_test(test_messages_are_shared_by_a_network),
+        cmocka_unit_test(test_sessions),
+        cmocka_unit_test(test_table_is_bounded),
     };
     return cmocka_run_group_tests_name("limits", tests, NULL, NULL);
 }

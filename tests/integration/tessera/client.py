@@ -38,10 +38,11 @@ async def open_socket(url, token, subprotocols=(protocol.SUBPROTOCOL,), headers=
 class Client:
     """One connection. `async with Client(gateway.ws_url, session.token, tiles) as client:`"""
 
-    def __init__(self, url, token, tiles=(), connection=None, replicas=None, source=None):
+    def __init__(self, url, token, tiles=(), connection=None, replicas=None, source=None, tls=None):
         self.url = url
         self.token = token
         self.source = source  # address to connect from
+        self.tls = tls  # ssl.SSLContext for wss://
         self.watched = list(tiles)
         self.connection = connection or new_connection_id()
         self.replicas = {} if replicas is None else replicas  # may be taken over from an earlier connection
@@ -63,6 +64,8 @@ class Client:
 
     async def connect(self):
         options = {"local_addr": (self.source, 0)} if self.source else {}
+        if self.tls:
+            options["ssl"] = self.tls
         self.socket = await open_socket(self.url, self.token, **options)
         watch = {tile: self._position(tile) for tile in self.watched}
         await self.socket.send(protocol.hello(self.connection, watch))
