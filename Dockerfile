@@ -47,12 +47,13 @@ FROM base AS tessera
 RUN apt-get update \
     && DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends \
         libhiredis0.14 libevent-core-2.1-7 libevent-extra-2.1-7 libevent-openssl-2.1-7 libwslay1 libmsgpackc2 libssl3 \
-        libhttp-parser2.9 libjansson4 libpng16-16 zlib1g ca-certificates \
+        libhttp-parser2.9 libjansson4 libpng16-16 zlib1g ca-certificates openssl \
     && rm -rf /var/lib/apt/lists/* \
     && floors libevent-core-2.1-7 2.1.12-stable-8+deb12u1 libssl3 3.0.22-1~deb12u2 \
     && install -d -o tessera -g tessera -m 0700 /secrets /secrets/gateway /secrets/shard /secrets/redis
 COPY --from=build /src/build/tessera-gateway /src/build/tessera-shard /usr/local/bin/
 COPY deploy/docker/secrets /usr/local/bin/tessera-secrets
+COPY deploy/docker/start-gateway /usr/local/bin/tessera-start-gateway
 COPY deploy/redis/users.acl /usr/local/share/tessera/users.acl
 COPY web /usr/local/share/tessera/web
 COPY LICENSE /usr/local/share/tessera/

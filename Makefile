@@ -3,6 +3,7 @@
 #   make run                             builds, and starts a cluster in the foreground (deploy/run-cluster says how)
 #   make test                            everything that has to be right
 #   make unit, make unit-bytes           the unit tests in C, or one of them
+#   make test-docker                     docker-compose.yml with an engine of its own, as root
 #   make sim, make bench                 whole clusters on virtual time; what Tessera costs
 #   make lint, make format               who includes whom, cppcheck, clang-tidy; clang-format
 #   make setup, make setup-test          the Debian packages to build and run; and to test
@@ -148,15 +149,19 @@ $(OUT)/tidy/%.c.ok: %.c .clang-tidy $(wildcard common/*/*.h proto/*.h gateway/*.
 
 # ---- Everything ------------------------------------------------------------------------------------------------------
 
-.PHONY: setup setup-test test run clean help
+.PHONY: setup setup-test test test-docker run clean help
 setup:
 	@tests/setup build
 
 setup-test:
-	@tests/setup build test
+	@tests/setup build test docker
 
 test: setup-test
 	@tests/run all
+
+test-docker: setup-test all
+	@tests/docker/run; status=$$?; if [ $$status = 77 ]; then echo "docker: NOT RUN, no engine can start here"; \
+	    echo "0 passed, 0 failed, 1 skipped"; else exit $$status; fi
 
 run: setup
 	@$(MAKE) --no-print-directory -s -j"$$(nproc)" all

@@ -1,0 +1,60 @@
+"""docker-compose.yml: it comes up, grows and shrinks, is killed and renewed, while people draw through the balancer over TLS."""
+
+import os
+import signal
+
+from compose import SERVICES, run
+from tessera.procs import wait_until
+
+
+def test_only_the_port_of_the_balancer_is_published(compose):
+    published = {}
+    for container in compose.containers():
+        ports = container.inspect()["NetworkSettings"]["Ports"] or {}
+        published[container.name] = sorted(f"{host['HostPort']}" for hosts in ports.values() for host in hosts or ())
+    open_ports = {name: set(ports) for name, ports in published.items() if ports}
+    assert open_ports == {"tessera_balancer_1": {os.environ["PORT"]}}
+
+
+def test_only_the_balancer_has_a_way_out(compose):
+    networks = {n["Name"]: n["Internal"] for n in map(_network, run("docker", "network", "ls", "-q", "-f", "name=tessera_").split())}
+    assert networks == {"tessera_public": False, "tessera_front": True, "tessera_back": True}
+    for container in compose.containers():
+        joined = set(container.inspect()["NetworkSettings"]["Networks"])
+        assert ("tessera_public" in joined) == (container.name == "tessera_balancer_1"), container.name
+
+
+def _network(network):
+    import json
+    return json.loads(run("docker", "network", "inspect", network))[0]
+
+
+def test_gateways_and_shards_come_and_go(compose, players):
+    """2 → 4 → 2 gateways, 2 → 3 → 2 shards."""
+    for gateways, shards in ((4, 2), (4, 3), (2, 3), (2, 2)):
+        compose.up(gateways, shards)
+        players.progress(f"{gateways} gateways, {shards} shards")
+    summary = players.stop()
+    assert summary["verdicts"]["unavailable"] == 0
+
+
+def test_each_container_is_killed(compose, players):
+    """As by a crash: kill -9 from outside; the engine starts them again."""
+    for container in compose.containers(*SERVICES):
+        before = container.state()["StartedAt"]
+        os.kill(container.program(), signal.SIGKILL)
+        wait_until(lambda: container.state()["StartedAt"] != before and container.healthy(), 60, f"{container.name} is back")
+        players.progress(f"{container.name} was killed")
+    assert players.stop()["reconnects"] > 0
+
+
+def test_each_service_is_recreated(compose, players):
+    """deploy/roll, as after a new version: every container is another one afterwards."""
+    before = {container.id for container in compose.containers()}
+    for service in SERVICES:
+        run("deploy/roll", service, env={**os.environ, "COMPOSE": "docker-compose"})
+        players.progress(f"{service} was recreated")
+    compose.wait_healthy(gateway=2, shard=2)
+    after = {container.id for container in compose.containers()}
+    assert len(after) == len(before) == 6 and not before & after
+    players.stop()
