@@ -23,12 +23,12 @@ export const NETWORK = /ERR_CONNECTION_REFUSED|ERR_CONNECTION_RESET|ERR_EMPTY_RE
 export const launch = (flags = []) => chromium.launch({ executablePath: EXECUTABLE, args: [...FLAGS, ...flags] });
 
 /**
- * A page of a browser profile of its own. `problems` collects what the console says.
+ * A page of a browser profile of its own, without a service worker unless it is asked for. `problems` collects what the console says.
  * @param {import('playwright-core').Browser} browser @param {string} url @param {object} [options] of the context
  * @returns {Promise<Page>}
  */
 export async function open(browser, url, options = DESK) {
-  const context = await browser.newContext(options);
+  const context = await browser.newContext({ serviceWorkers: 'block', ...options });
   return openIn(context, url);
 }
 

@@ -304,3 +304,37 @@ test('choosing again takes the choice back; Esc too', async () => {
   await waitDock(page, 'idle');
   await done(page);
 });
+
+test('installable; while the server is away a page of its own says so, in the reader\'s language, and comes back by itself', async () => {
+  const [gateway] = cluster.gateways;
+  const page = await open(browser, gateway.url, { ...DESK, locale: 'de-DE', serviceWorkers: 'allow' });
+  await live(page);
+  const manifest = await page.evaluate(async () => {
+    const it = await (await fetch(/** @type {HTMLLinkElement} */ (document.querySelector('link[rel=manifest]')).href)).json();
+    const sizes = await Promise.all(it.icons.map(async (/** @type {{ src: string }} */ { src }) => {
+      const image = await createImageBitmap(await (await fetch(src)).blob()).catch(() => null);
+      return image && `${image.width}x${image.height}`;
+    }));
+    return { ...it, found: sizes };
+  });
+  assert.deepEqual([manifest.display, manifest.start_url], ['standalone', './']);
+  manifest.icons.forEach((/** @type {{ sizes: string }} */ { sizes }, /** @type {number} */ i) => sizes === 'any' || assert.equal(manifest.found[i], sizes));
+  const kept = await page.evaluate(async () => {
+    await navigator.serviceWorker.ready;
+    const cache = await caches.open((await caches.keys())[0]);
+    return (await cache.keys()).map((it) => new URL(it.url).pathname);
+  });
+  assert.ok(kept.includes('/offline.html') && kept.length < 12 && !kept.some((it) => it.startsWith('/api') || it === '/'), String(kept));
+  const { installabilityErrors } = await (await page.context().newCDPSession(page)).send('Page.getInstallabilityErrors');
+  assert.deepEqual(installabilityErrors.filter((it) => it.errorId !== 'in-incognito'), []);
+  await cluster.end(gateway, 'SIGKILL');
+  await page.goto(gateway.url);
+  await page.getByText('Die Leinwand ist nicht erreichbar').waitFor();
+  assert.ok((await page.locator('.panel').boundingBox()) !== null);
+  assert.equal(await page.evaluate(() => getComputedStyle(/** @type {Element} */ (document.querySelector('.panel'))).borderRadius), '14px');
+  await cluster.again(gateway);
+  await page.evaluate(() => document.dispatchEvent(new Event('visibilitychange')));
+  await live(page);
+  page.problems = page.problems.filter((it) => !NETWORK.test(it));
+  await done(page);
+});

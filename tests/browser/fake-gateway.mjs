@@ -13,9 +13,9 @@ import { PALETTE } from './scene.mjs';
 const WEB = fileURLToPath(new URL('../../web/', import.meta.url));
 const TYPES = {
   '.html': 'text/html; charset=utf-8', '.css': 'text/css', '.js': 'text/javascript', '.svg': 'image/svg+xml',
-  '.webmanifest': 'application/manifest+json',
+  '.webmanifest': 'application/manifest+json', '.png': 'image/png',
 };
-const CSP = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; connect-src 'self'; manifest-src 'self'";
+const CSP = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; connect-src 'self'; manifest-src 'self'; worker-src 'self'";
 const USER = 0x1234n;
 
 /** @typedef {{ px: Uint8Array, epoch: number, seq: number, previous: number }} FakeTile */

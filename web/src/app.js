@@ -11,6 +11,7 @@ import { Screen } from './screen.js';
 import { showPlace, showStatus, stop, toast } from './status.js';
 import { turnOf } from './turn.js';
 import { readPlace, writePlace } from './url.js';
+import { onWake } from './wake.js';
 import { about, coords, say, size } from './words.js';
 
 /** @typedef {{ x: number, y: number }} Point */
@@ -146,11 +147,8 @@ export class App {
     byId('place').onclick = () => this.#copyLink();
     new ResizeObserver(() => this.#screen.measure()).observe(this.#dock.element);
     NARROW.addEventListener('change', () => this.#screen.measure());
-    window.addEventListener('online', () => this.#client.wake());
     window.addEventListener('offline', () => this.#refresh());
-    document.addEventListener('visibilitychange', () => {
-      if (document.visibilityState === 'visible') this.#client.wake();
-    });
+    onWake((renewed) => this.#client.wake(renewed));
   }
 
   /** @param {() => void} motion */

@@ -17,6 +17,8 @@ const WHOLE_SIDE = 4096;
 /** The first paint may hold up the connection for so long. */
 const PAINT_MS = 3000;
 const TICK_MS = 1000;
+/** A tick so late was held up by a sleep through which the clock went on, or by a browser that saves power. */
+const LATE_MS = 5000;
 const WATCH_EVERY_MS = 150;
 /** A tile of which nothing came so long after it was asked for has never been placed on. */
 const BLANK_MS = 1500;
@@ -115,10 +117,15 @@ export class Client {
     this.#connection.start();
   }
 
-  /** The network is back, or the page is looked at again. */
-  wake() {
+  /**
+   * The page is looked at again, or the network is back.
+   * @param {boolean} renewed  the network is another one: the connection of before is of no use
+   */
+  wake(renewed) {
     this.#checkSleep();
-    this.#connection.kick();
+    if (renewed) this.#connection.renew();
+    else this.#connection.kick();
+    this.#run(this.placing.tick(this.env.now()));
   }
 
   /** The view has moved: other tiles may be wanted. */
@@ -310,6 +317,7 @@ export class Client {
   #checkSleep() {
     const clocks = { mono: this.env.now(), wall: this.env.wall() };
     if (hasSlept(this.#clocks, clocks)) this.#connection.renew();
+    else if (clocks.mono - this.#clocks.mono > LATE_MS) this.#connection.kick();
     this.#clocks = clocks;
   }
 

@@ -11,6 +11,8 @@ const BACKOFF_MAX_MS = 15000;
 /** Attempts that a "slower" close counts as. */
 const SLOWER = 4;
 const SILENCE_MS = 35000;
+/** The server says something every 15 s; somebody who has just come back does not wait for the rest of the silence. */
+const OVERDUE_MS = 17000;
 const CONNECT_MS = 15000;
 /** A connection that held this long ends the row of failures. */
 const STEADY_MS = 5000;
@@ -95,21 +97,18 @@ export class Connection {
     this.#connect();
   }
 
-  /** Tries at once instead of waiting; a live connection that has been silent too long is given up. */
+  /** Tries at once instead of waiting; a live connection that should have been heard since is given up. */
   kick() {
     if (this.state.phase === 'waiting') this.#connect();
-    else if (this.state.phase === 'live' && this.#silent()) this.renew();
+    else if (this.state.phase === 'live' && this.#silent(OVERDUE_MS)) this.renew();
   }
 
   /** Starts over: after a sleep nobody knows whether the other side still holds the connection. */
   renew() {
-    if (this.state.phase !== 'live') {
-      this.kick();
-      return;
-    }
+    if (this.state.phase === 'stopped') return;
     this.#dropAll();
-    this.#lost('again');
-    this.#connect();
+    if (this.state.phase === 'live') this.#lost('again');
+    void this.#connect();
   }
 
   /** @param {Uint8Array} bytes @returns {boolean} whether it was handed to a live connection */
@@ -253,8 +252,9 @@ export class Connection {
     this.#retry = null;
   }
 
-  #silent() {
-    return this.env.now() - this.heard > SILENCE_MS;
+  /** @param {number} ms */
+  #silent(ms) {
+    return this.env.now() - this.heard > ms;
   }
 
   #watch() {
@@ -262,7 +262,7 @@ export class Connection {
     this.#watchdog = this.env.after(() => {
       this.#watchdog = null;
       if (this.state.phase !== 'live') return;
-      if (this.#silent()) this.renew();
+      if (this.#silent(SILENCE_MS)) this.renew();
       else this.#watch();
     }, 5000);
   }

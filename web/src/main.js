@@ -2,6 +2,7 @@
 
 import { getCanvas, getSession, getTile, getTiles, inflate } from './api.js';
 import { App } from './app.js';
+import { keepOffline } from './install.js';
 import { stop } from './status.js';
 import { loadLanguage, pickLanguage, translate, wantedLanguages } from './words.js';
 
@@ -32,8 +33,12 @@ function browserEnv() {
 async function begin() {
   await loadLanguage(pickLanguage(wantedLanguages()));
   translate();
-  if (typeof DecompressionStream === 'undefined') stop('tooOld');
-  else await new App(browserEnv()).start();
+  if (typeof DecompressionStream === 'undefined') {
+    stop('tooOld');
+    return;
+  }
+  await new App(browserEnv()).start();
+  await keepOffline();
 }
 
 begin().catch((error) => {

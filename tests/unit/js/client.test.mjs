@@ -181,8 +181,57 @@ test('after a sleep the connection is made anew, and the clock is the server\'s'
   const [before] = world.links;
   wall = 3600000;
   world.landed = -Infinity;
-  client.wake();
+  client.wake(false);
   await clock.run(2000);
   assert.ok(before.socket.closed);
   assert.equal(client.obstacle(), null);
+});
+
+for (const [what, wake] of /** @type {[string, (client: any) => void][]} */ ([
+  ['looked at again', (client) => client.wake(false)],
+  ['on another network', (client) => client.wake(true)],
+])) {
+  test(`a page that waits to reconnect does so at once when it is ${what}`, async () => {
+    const { world, clock, client } = setup(6, 1000);
+    client.start();
+    await clock.run(200);
+    world.unreachable = true;
+    for (const link of [...world.links]) world.cut(link);
+    while (client.connection.phase !== 'waiting' || client.connection.retryAt - clock.now < 5000) await clock.run(200);
+    world.unreachable = false;
+    wake(client);
+    await clock.run(200);
+    assert.equal(client.connection.phase, 'live');
+  });
+}
+
+test('a connection that should have been heard since is given up when somebody comes back, and no other', async () => {
+  const { world, clock, client } = setup(7, 1000);
+  client.start();
+  await clock.run(200);
+  const [first] = world.links;
+  await clock.run(10000);
+  client.wake(false);
+  assert.ok(!first.socket.closed, 'quiet for ten seconds is nothing');
+  await clock.run(8000);
+  client.wake(false);
+  await clock.run(200);
+  assert.ok(first.socket.closed, 'the server says something every 15 s');
+  assert.equal(client.connection.phase, 'live');
+  const second = [...world.links].at(-1);
+  client.wake(true);
+  await clock.run(200);
+  assert.ok(second.socket.closed, 'another network');
+  assert.equal(client.connection.phase, 'live');
+});
+
+test('a sleep through which the clock went on shows as a tick that is late', async () => {
+  const { world, clock, client } = setup(8, 60000);
+  client.start();
+  await clock.run(200);
+  const [first] = world.links;
+  clock.now += 20000; // no timer ran meanwhile
+  await clock.run(1200);
+  assert.ok(first.socket.closed);
+  assert.equal(client.connection.phase, 'live');
 });

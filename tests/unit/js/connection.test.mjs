@@ -183,3 +183,15 @@ test('a socket that never gets anywhere is given up', async () => {
   await it.clock.run(15600);
   assert.ok(it.sockets.length === 2 && it.sockets[0].closed);
 });
+
+test('after a sleep an attempt of before is not waited for', async () => {
+  const { clock, sockets, connection } = setup();
+  connection.start();
+  await clock.run(1);
+  assert.equal(connection.state.phase, 'connecting');
+  connection.renew();
+  await clock.run(1);
+  assert.deepEqual([sockets.length, sockets[0].closed], [2, true]);
+  accept(sockets[1]);
+  assert.equal(connection.state.phase, 'live');
+});

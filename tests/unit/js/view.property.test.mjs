@@ -28,6 +28,7 @@ function command(random, index) {
     () => ({ do: 'look', left: whole(random, SIDE - 8), top: whole(random, SIDE - 8) }),
     () => ({ do: 'readOnly', ms: 50 + whole(random, 2000) }),
     () => ({ do: 'sleep', ms: 6000 + whole(random, 60000) }),
+    () => ({ do: 'wake', renewed: random() < 0.5 }),
     () => ({ do: 'grow' }),
     () => ({ do: 'otherWindow', x: index, y: 119, color: whole(random, 32) }),
     () => ({ do: 'wait', ms: whole(random, 400) }),
@@ -139,7 +140,8 @@ class Case {
       case 'sleep':
         this.slept += it.ms;
         world.landed -= it.ms;
-        return client.wake();
+        return client.wake(false);
+      case 'wake': return client.wake(it.renewed);
       case 'otherWindow': return world.otherWindow(it.x, it.y, it.color);
       case 'grow':
         world.version++;

@@ -76,7 +76,7 @@ test('no module says anything of its own', () => {
 test('modules ask only for what the files say', () => {
   const keys = new Set(Object.keys(en));
   const used = new Set();
-  const sources = readdirSync(new URL('src/', WEB)).filter((it) => it.endsWith('.js')).map((it) => read(`src/${it}`)).join('\n') + read('index.html');
+  const sources = readdirSync(new URL('src/', WEB)).filter((it) => it.endsWith('.js')).map((it) => read(`src/${it}`)).join('\n') + read('index.html') + read('offline.html');
   for (const [, key] of sources.matchAll(/data-say(?:-label|-title)?="([^"]+)"/g)) {
     assert.ok(keys.has(key), `index.html: ${key}`);
   }
@@ -87,13 +87,25 @@ test('modules ask only for what the files say', () => {
   assert.deepEqual([...keys].filter((key) => !used.has(key)), [], 'nobody says these');
 });
 
-test('index.html names a key wherever it says something', () => {
-  const html = read('index.html').replace(/<noscript>[\s\S]*?<\/noscript>/, '').replace(/<head>[\s\S]*?<\/head>/, '').replace(/<!--[\s\S]*?-->/g, '');
+for (const file of ['index.html', 'offline.html']) test(`${file} names a key wherever it says something`, () => {
+  const html = read(file).replace(/<noscript>[\s\S]*?<\/noscript>/, '').replace(/<head>[\s\S]*?<\/head>/, '').replace(/<!--[\s\S]*?-->/g, '');
   for (const [tag, text] of [...html.matchAll(/(<[a-z][^>]*>)([^<]*)/g)].map((it) => [it[1], it[2].trim()])) {
     if (text && text !== 'Tessera') assert.match(tag, /data-say=/, `${tag}${text}`);
     if (/aria-label=/.test(tag.replace(/data-say-label=/, ''))) assert.match(tag, /data-say-label=/, tag);
     if (/\stitle=/.test(tag)) assert.match(tag, /data-say-title=/, tag);
     if (/placeholder=|alt="[^"]/.test(tag)) assert.fail(`${tag}: not translated`);
+  }
+});
+
+test('the service worker keeps what the offline page is made of', () => {
+  const worker = read('sw.js');
+  const list = (/** @type {RegExp} */ form) => [.../** @type {RegExpExecArray} */ (form.exec(worker))[1].matchAll(/'([^']+)'/g)].map((it) => it[1]);
+  assert.deepEqual(list(/LANGUAGES = \[([^\]]*)\]/), codes);
+  const kept = list(/KEPT = \[OFFLINE, \.\.\.\[([^\]]*),/);
+  const page = read('offline.html');
+  for (const [, path] of page.matchAll(/(?:href|src)="([^"]+)"/g)) assert.ok(kept.includes(path), path);
+  for (const path of kept.filter((it) => it.endsWith('.js'))) {
+    for (const [, name] of read(path).matchAll(/from '\.\/([^']+)'/g)) assert.ok(kept.includes(`src/${name}`), `${path}: ${name}`);
   }
 });
 

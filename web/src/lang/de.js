@@ -37,6 +37,9 @@ export default {
   behind: 'Leinwand von vor {s} s',
   offline: 'Du bist offline',
   readOnly: 'Im Moment nur ansehen',
+  unreachable: 'Die Leinwand ist nicht erreichbar',
+  offlineText: 'Die Leinwand liegt auf ihrem Server, der von hier gerade nicht erreichbar ist. Was gesetzt wurde, ist dort sicher.',
+  tryAgain: 'Noch einmal versuchen',
 
   'reason.cooldown': 'Zu früh: Dein nächstes Pixel kommt in {wait}.',
   'reason.stale': 'Nicht gesetzt: Du hast zur selben Zeit in einem anderen Fenster gezeichnet.',

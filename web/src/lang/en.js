@@ -40,6 +40,9 @@ export default {
   behind: 'canvas as of {s} s ago',
   offline: 'You are offline',
   readOnly: 'Read-only for now',
+  unreachable: 'The canvas cannot be reached',
+  offlineText: 'The canvas lives on its server, which cannot be reached from here now. What was placed is safe there.',
+  tryAgain: 'Try again',
 
   // ---- Why a pixel was not placed ----
   'reason.cooldown': 'Too soon: your next pixel comes in {wait}.',

@@ -37,6 +37,9 @@ export default {
   behind: 'toile d’il y a {s}\u00a0s',
   offline: 'Vous êtes hors ligne',
   readOnly: 'Lecture seule pour l’instant',
+  unreachable: 'La toile est injoignable',
+  offlineText: 'La toile est sur son serveur, qui est injoignable d’ici pour l’instant. Ce qui a été posé y est en sûreté.',
+  tryAgain: 'Réessayer',
 
   'reason.cooldown': 'Trop tôt\u00a0: votre prochain pixel arrive dans {wait}.',
   'reason.stale': 'Non posé\u00a0: vous dessiniez dans une autre fenêtre au même moment.',
