@@ -48,14 +48,16 @@ endif
 
 # ---- Programs --------------------------------------------------------------------------------------------------------
 
-COMMON_SRC := $(wildcard common/core/*.c common/io/*.c proto/*.c)
+COMMON_SRC := $(wildcard common/core/*.c common/io/*.c common/admin/*.c proto/*.c)
 GATEWAY_SRC := $(wildcard gateway/*.c)
 SHARD_SRC := $(wildcard shard/*.c)
+CTL_SRC := $(wildcard common/ctl/*.c)
 LOAD_SRC := $(wildcard tests/tools/load_*.c)
 
 objects = $(patsubst %.c,$(OUT)/obj/%.o,$(1))
 
 PROGRAMS := $(if $(GATEWAY_SRC),$(OUT)/tessera-gateway) $(if $(SHARD_SRC),$(OUT)/tessera-shard) \
+            $(if $(CTL_SRC),$(OUT)/tessera-ctl) \
             $(if $(LOAD_SRC),$(OUT)/tessera-load)
 
 .PHONY: all
@@ -63,6 +65,7 @@ all: $(PROGRAMS) $(OUT)/libcommon.a
 
 $(OUT)/tessera-gateway: $(call objects,$(GATEWAY_SRC)) $(OUT)/libcommon.a
 $(OUT)/tessera-shard: $(call objects,$(SHARD_SRC)) $(OUT)/libcommon.a
+$(OUT)/tessera-ctl: $(call objects,$(CTL_SRC)) $(OUT)/libcommon.a
 $(OUT)/tessera-load: $(call objects,$(LOAD_SRC)) $(OUT)/libcommon.a
 
 $(OUT)/tessera-%:
@@ -120,7 +123,7 @@ $(OUT)/unit/test_%: $(OUT)/obj/tests/unit/test_%.o $$(addprefix $(OUT)/obj/,$$(a
 
 C_FILES = $(wildcard common/*/*.[ch] proto/*.[ch] gateway/*.[ch] shard/*.[ch] tests/unit/*.[ch] tests/sim/*.[ch] \
           tests/fuzz/*.[ch] tests/bench/*.[ch] tests/tools/*.[ch])
-TIDY_FILES = $(COMMON_SRC) $(GATEWAY_SRC) $(SHARD_SRC) $(LOAD_SRC)
+TIDY_FILES = $(COMMON_SRC) $(GATEWAY_SRC) $(SHARD_SRC) $(CTL_SRC) $(LOAD_SRC)
 
 .PHONY: format format-check lint lint-layers lint-cppcheck lint-tidy
 format:

@@ -30,12 +30,12 @@ static json_t *palette_json(const struct palette *palette)
 static char *canvas_json(const struct edge *edge, const struct canvas_config *config)
 {
     struct cluster *cluster = edge->parts.cluster;
-    json_t *json = json_pack("{s:I, s:I, s:I, s:i, s:I, s:b, s:I, s:o, s:{s:i, s:I}}", "version",
-                             (json_int_t)config->version, "width", (json_int_t)config->geom.width, "height",
-                             (json_int_t)config->geom.height, "tile_edge", (int)config->geom.edge, "cooldown_ms",
-                             (json_int_t)config->cooldown_ms, "read_only", cluster_read_only(cluster) ? 1 : 0, "online",
-                             (json_int_t)cluster_online(cluster), "palette", palette_json(&config->palette), "limits",
-                             "watch", (int)LIMIT_WATCH_TILES, "in_flight", (json_int_t)edge_in_flight_max(edge));
+    json_t *json = json_pack(
+        "{s:I, s:I, s:I, s:i, s:I, s:b, s:s, s:I, s:o, s:{s:i, s:I}}", "version", (json_int_t)config->version, "width",
+        (json_int_t)config->geom.width, "height", (json_int_t)config->geom.height, "tile_edge", (int)config->geom.edge,
+        "cooldown_ms", (json_int_t)config->cooldown_ms, "read_only", cluster_read_only(cluster) ? 1 : 0, "announcement",
+        config->announced, "online", (json_int_t)cluster_online(cluster), "palette", palette_json(&config->palette),
+        "limits", "watch", (int)LIMIT_WATCH_TILES, "in_flight", (json_int_t)edge_in_flight_max(edge));
     char *text = json != NULL ? json_dumps(json, JSON_COMPACT) : NULL;
     json_decref(json);
     return text;

@@ -125,8 +125,9 @@ struct ws_conn {
     struct bucket *address_bucket; // shared by all of its address
     uint64_t user;
     uint64_t connection;
-    uint32_t index; // in the edge's array
-    uint16_t draws; // in flight
+    uint32_t index;  // in the edge's array
+    uint32_t config; // number of the configuration that it was told last
+    uint16_t draws;  // in flight
     uint8_t pauses;
     uint8_t user_kind;
     uint8_t status; // number of the last STATUS that it was told

@@ -54,9 +54,19 @@ void edge_status_along(struct conn *conn)
         conn->ws.status = edge->status_number;
 }
 
+// Only what changed since the client was told last: pages would ask for all of it at once otherwise.
+static void tell_news(const struct edge *edge, struct ws_conn *ws)
+{
+    uint8_t message[WS_PALETTE_MAX];
+    if ((int32_t)(edge->palette_number - ws->config) > 0)
+        ws_conn_send(ws, message, ws_encode_palette(message, &edge->config.palette));
+    if ((int32_t)(edge->announcement_number - ws->config) > 0)
+        ws_conn_send(ws, message, ws_encode_announcement(message, edge->config.announced, edge->config.announced_len));
+}
+
 static void tell_config(struct edge *edge, struct conn *conn)
 {
-    const struct canvas_config *config = cluster_config(edge->parts.cluster);
+    const struct canvas_config *config = &edge->config;
     uint8_t message[WS_CONFIG_LEN];
     const struct ws_config told = {.flags = edge->status_flags,
                                    .edge = config->geom.edge,
@@ -64,8 +74,11 @@ static void tell_config(struct edge *edge, struct conn *conn)
                                    .width = config->geom.width,
                                    .height = config->geom.height,
                                    .cooldown_ms = config->cooldown_ms};
-    if (conn->ws.welcomed)
-        ws_conn_send(&conn->ws, message, ws_encode_config(message, &told));
+    if (!conn->ws.welcomed || conn->ws.config == edge->config_number)
+        return;
+    tell_news(edge, &conn->ws);
+    conn->ws.config = edge->config_number;
+    ws_conn_send(&conn->ws, message, ws_encode_config(message, &told));
 }
 
 static void on_slice(void *arg)
@@ -123,8 +136,20 @@ void edge_on_status(uint32_t online, bool read_only, void *arg)
 void edge_on_config(const struct canvas_config *config, void *arg)
 {
     struct edge *edge = arg;
+    const struct canvas_config *last = &edge->config;
+    bool first = last->version == 0;
+    edge->config_number++;
+    if (!first && (last->palette.count != config->palette.count || !palette_extends(&config->palette, &last->palette)))
+        edge->palette_number = edge->config_number;
+    if (!first && (last->announced_len != config->announced_len ||
+                   memcmp(last->announced, config->announced, config->announced_len) != 0))
+        edge->announcement_number = edge->config_number;
+    bool restored = !first && last->restores != config->restores;
+    edge->config = *config;
     hub_configure(edge->parts.hub, config);
     content_configure(edge->parts.content, config);
+    if (restored)
+        hub_verify(edge->parts.hub);
     edge_round_begin(edge, &edge->config_round);
 }
 

@@ -69,7 +69,10 @@ struct edge {
     bool status_stale;     // it changed since the last round began
     bool status_waits;     // the round has not begun: it goes along with other frames
     struct monotime status_last;
-    struct loop_timer slice; // the next slice of whatever is running
+    struct canvas_config config;                  // as it was told last; version 0: never
+    uint32_t config_number;                       // counts them
+    uint32_t palette_number, announcement_number; // of the configuration that changed these last
+    struct loop_timer slice;                      // the next slice of whatever is running
 
     bool draining;
     bool leaving; // clients are not told to move any more, but closed

@@ -213,6 +213,11 @@ void hub_configure(struct hub *hub, const struct canvas_config *config)
     tiles_configure(&hub->tiles, &config->geom);
 }
 
+void hub_verify(struct hub *hub)
+{
+    tiles_verify(&hub->tiles);
+}
+
 bool hub_ready(const struct hub *hub)
 {
     return bus_is_up(hub->bus);

@@ -56,6 +56,8 @@ void hub_free(struct hub *hub);
 
 // The canvas is known, or changed (it only grows; the edge never changes). Fan-out of CONFIG to clients is the edge's.
 void hub_configure(struct hub *hub, const struct canvas_config *config);
+// A backup was put in place of what was there: asks where every held tile is now. What went back starts over.
+void hub_verify(struct hub *hub);
 
 // HELLO: starts to watch. 0; ERR_MALFORMED for a tile outside or twice (close 4002); ERR_FULL over the memory cap
 // (ERROR WATCH_LIMIT; the client is joined watching nothing). `entries` may go after the call.

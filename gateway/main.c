@@ -1,11 +1,13 @@
 // tessera-gateway: reads the options, builds the parts, ties them together, and ends them in the right order.
 #include <errno.h>
+#include <inttypes.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
 
+#include "common/admin/admin.h"
 #include "common/io/log.h"
 #include "common/io/metrics_http.h"
 #include "common/io/sock.h"
@@ -27,6 +29,7 @@ struct gateway {
     struct loop *loop;
     struct metrics metrics;
     struct metrics_http *metrics_http;
+    struct admin *admin;
     struct worker *worker;
     struct store *store;
     struct hub *hub;
@@ -191,6 +194,7 @@ static bool build(struct gateway *gateway)
 static void unbuild(struct gateway *gateway)
 {
     metrics_http_close(gateway->metrics_http);
+    admin_close(gateway->admin);
     credentials_stop(&gateway->credentials);
     if (gateway->edge != NULL)
         edge_close(gateway->edge);
@@ -228,6 +232,24 @@ static bool open_metrics(struct gateway *gateway)
         return true;
     log_error("cannot listen for metrics", LOG_STR("address", address), LOG_ERRNO(errno));
     return false;
+}
+
+static bool open_admin(struct gateway *gateway)
+{
+    const struct conf_common *common = &gateway->options.common;
+    char name[24];
+    snprintf(name, sizeof name, "%016" PRIx64, cluster_gateway_id(gateway->cluster));
+    const struct admin_options options = {.listen = common->admin,
+                                          .secret = common->admin_secret,
+                                          .redis = common->redis,
+                                          .redis_user = common->redis_user,
+                                          .redis_password = common->redis_password,
+                                          .role = "gateway",
+                                          .name = name};
+    int err = admin_open(&gateway->admin, gateway->loop, &options);
+    if (err != 0)
+        log_error("no admin port", LOG_STR("address", common->admin), LOG_ERRNO(errno), LOG_ERR(err));
+    return err == 0;
 }
 
 // The address as it was given, with the port that it has become.
@@ -312,7 +334,8 @@ static int run(struct gateway *gateway)
     }
     if (loop_on_signal(gateway->loop, SIGTERM, on_signal, gateway) != 0 ||
         loop_on_signal(gateway->loop, SIGINT, on_signal, gateway) != 0 ||
-        loop_on_signal(gateway->loop, SIGHUP, on_hup, gateway) != 0 || !open_metrics(gateway) || !open_ports(gateway))
+        loop_on_signal(gateway->loop, SIGHUP, on_hup, gateway) != 0 || !open_metrics(gateway) || !open_admin(gateway) ||
+        !open_ports(gateway))
         return 1;
     return loop_run(gateway->loop) == 0 ? 0 : 1;
 }

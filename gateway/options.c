@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "gateway/origin.h"
+#include "proto/admin_proto.h"
 
 #define AT(field_) offsetof(struct options, field_)
 #define SECRET_LEN_MIN 32u
@@ -99,6 +100,8 @@ int options_check(const struct options *options, char *error, size_t error_size)
         return bad(error, error_size,
                    "cluster-secret: 32 characters or more are needed, the same for all gateways and shards (openssl "
                    "rand -hex 32)");
+    if (options->common.admin[0] != '\0' && strlen(options->common.admin_secret) < ADMIN_SECRET_MIN)
+        return bad(error, error_size, "admin-secret: 32 characters or more are needed with admin");
     if (options->token_keys[0] == '\0')
         return bad(error, error_size,
                    "token-keys: a key is needed, the same for all gateways (echo k1 $(openssl rand -hex 32))");

@@ -129,11 +129,11 @@ void store_online_beat(struct store *store, uint64_t gateway, uint32_t connectio
     snprintf(count, sizeof count, "%" PRIu32, connections);
     const struct redis_arg keys[] = {REDIS_ARG_TEXT(KEY_GATEWAYS), REDIS_ARG_TEXT(KEY_MEMBERS),
                                      REDIS_ARG_TEXT(KEY_CONFIG)};
-    const struct redis_arg args[] = {REDIS_ARG_TEXT(id), REDIS_ARG_TEXT(count)};
+    const struct redis_arg args[] = {REDIS_ARG_TEXT(id), REDIS_ARG_TEXT(count), REDIS_ARG_TEXT(TESSERA_VERSION)};
     const struct redis_arg info[] = {REDIS_ARG_TEXT("INFO"), REDIS_ARG_TEXT("memory")};
     request->finish = finish_online;
     request->pending = 1;
-    store_joined(request, redis_conn_evalsha(store->conn, LUA_ONLINE, keys, 3, args, 2, on_online, request));
+    store_joined(request, redis_conn_evalsha(store->conn, LUA_ONLINE, keys, 3, args, 3, on_online, request));
     store_joined(request, redis_conn_command(store->conn, info, 2, on_memory, request));
     store_join(request, 0);
 }

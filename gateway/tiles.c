@@ -223,6 +223,13 @@ static void subscribe(struct tiles *tiles)
     }
 }
 
+void tiles_verify(struct tiles *tiles)
+{
+    struct held *held;
+    TAILQ_FOREACH(held, &tiles->all, all_link)
+    tiles_need(tiles, held, HELD_NEED_POSITION);
+}
+
 void tiles_bus_up(struct tiles *tiles)
 {
     struct held *held;

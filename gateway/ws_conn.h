@@ -27,8 +27,8 @@ enum ws_write {
 // Sends buf from byte `from` on. The caller keeps its own reference.
 enum ws_write ws_conn_write_shared(struct ws_conn *conn, struct shared_buf *buf, size_t from);
 
-// Frames and sends one small binary message (at most 64 bytes), or queues it; over 16 KiB of queue the connection ends
-// with 4004.
+// Frames and sends one small binary message (PALETTE is the largest), or queues it; over 16 KiB of queue the connection
+// ends with 4004.
 void ws_conn_send(struct ws_conn *conn, const uint8_t *payload, size_t len);
 
 // Ends the connection: close frame if the socket takes it, then gone. `reason` is for log and metric, static storage.

@@ -41,6 +41,7 @@ static void welcome(struct conn *conn, const uint8_t *entries, uint16_t count, u
                                        .user = conn->ws.user};
     conn->ws.welcomed = true;
     conn->ws.status = edge->status_number;
+    conn->ws.config = edge->config_number;
     ws_conn_send(&conn->ws, message, ws_encode_welcome(message, &welcome));
     int err = hub_join(edge->parts.hub, &conn->ws.hub, entries, count);
     if (err == ERR_MALFORMED)

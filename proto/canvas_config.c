@@ -7,9 +7,6 @@
 
 #include "proto/bus_proto.h"
 
-#define COOLDOWN_MS_MAX 86400000u
-#define GUESTS_MAX 1024u
-
 enum field {
     FIELD_VERSION,
     FIELD_WIDTH,
@@ -19,24 +16,30 @@ enum field {
     FIELD_GUESTS,
     FIELD_USER_GROUPS,
     FIELD_READ_ONLY,
+    FIELD_RESTORES,
     FIELD_PALETTE,
+    FIELD_ANNOUNCEMENT,
     FIELD_COUNT
 };
 
-// Every field of {cluster}:config. All but the palette are decimal numbers between min and max.
+// Every field of {cluster}:config. All but palette and announcement are decimal numbers between min and max. The
+// optional ones came later than the first canvases.
 static const struct field_rule {
     const char *name;
     uint32_t min, max;
+    bool optional;
 } rules[FIELD_COUNT] = {
     [FIELD_VERSION] = {"version", 1, UINT32_MAX},
     [FIELD_WIDTH] = {"width", 1, GEOM_SIDE_MAX},
     [FIELD_HEIGHT] = {"height", 1, GEOM_SIDE_MAX},
     [FIELD_EDGE] = {"edge", 64, GEOM_EDGE_MAX},
-    [FIELD_COOLDOWN] = {"cooldown_ms", 0, COOLDOWN_MS_MAX},
-    [FIELD_GUESTS] = {"guests_per_address", 0, GUESTS_MAX},
+    [FIELD_COOLDOWN] = {"cooldown_ms", 0, CANVAS_COOLDOWN_MAX_MS},
+    [FIELD_GUESTS] = {"guests_per_address", 0, CANVAS_GUESTS_MAX},
     [FIELD_USER_GROUPS] = {"user_groups", USER_GROUPS, USER_GROUPS},
     [FIELD_READ_ONLY] = {"read_only", 0, 1},
+    [FIELD_RESTORES] = {"restores", 0, UINT32_MAX, .optional = true},
     [FIELD_PALETTE] = {"palette", 0, 0},
+    [FIELD_ANNOUNCEMENT] = {"announcement", 0, 0, .optional = true},
 };
 
 static enum field field_named(const char *name, size_t len)
@@ -73,11 +76,64 @@ static int parse_palette(const char *text, size_t len, struct palette *out, char
     return ERR_MALFORMED;
 }
 
+// Bytes of the UTF-8 sequence at `at` (RFC 3629), 0: none, or a control character.
+static size_t utf8_len(const uint8_t *at, size_t left)
+{
+    static const struct {
+        uint8_t first_min, first_max, second_min, second_max;
+        size_t len;
+    } forms[] = {
+        {0xc2, 0xdf, 0x80, 0xbf, 2}, {0xe0, 0xe0, 0xa0, 0xbf, 3}, {0xe1, 0xec, 0x80, 0xbf, 3},
+        {0xed, 0xed, 0x80, 0x9f, 3}, {0xee, 0xef, 0x80, 0xbf, 3}, {0xf0, 0xf0, 0x90, 0xbf, 4},
+        {0xf1, 0xf3, 0x80, 0xbf, 4}, {0xf4, 0xf4, 0x80, 0x8f, 4},
+    };
+    if (at[0] < 0x80)
+        return at[0] >= 0x20 && at[0] != 0x7f ? 1 : 0;
+    for (size_t i = 0; i < sizeof forms / sizeof forms[0]; i++) {
+        if (at[0] < forms[i].first_min || at[0] > forms[i].first_max)
+            continue;
+        if (left < forms[i].len || at[1] < forms[i].second_min || at[1] > forms[i].second_max)
+            return 0;
+        for (size_t k = 2; k < forms[i].len; k++) {
+            if ((at[k] & 0xc0) != 0x80)
+                return 0;
+        }
+        // C1 controls: U+0080 to U+009F.
+        return at[0] == 0xc2 && at[1] < 0xa0 ? 0 : forms[i].len;
+    }
+    return 0;
+}
+
+bool canvas_announcement_valid(const char *text, size_t len)
+{
+    if (len > CANVAS_ANNOUNCEMENT_MAX)
+        return false;
+    for (size_t at = 0, step; at < len; at += step) {
+        step = utf8_len((const uint8_t *)text + at, len - at);
+        if (step == 0)
+            return false;
+    }
+    return true;
+}
+
+static int parse_announcement(const char *text, size_t len, struct canvas_config *out, char *errbuf, size_t errlen)
+{
+    if (!canvas_announcement_valid(text, len)) {
+        (void)snprintf(errbuf, errlen, "stored announcement: not up to %u bytes of UTF-8", CANVAS_ANNOUNCEMENT_MAX);
+        return ERR_MALFORMED;
+    }
+    memcpy(out->announced, text, len);
+    out->announced_len = len;
+    return 0;
+}
+
 int canvas_config_parse(const char *const *fields, const size_t *lens, size_t count, struct canvas_config *out,
                         char *errbuf, size_t errlen)
 {
     uint32_t numbers[FIELD_COUNT] = {0};
     bool seen[FIELD_COUNT] = {false};
+    out->announced_len = 0;
+    memset(out->announced, 0, sizeof out->announced);
     for (size_t i = 0; i + 1 < count; i += 2) {
         enum field field = field_named(fields[i], lens[i]);
         if (field == FIELD_COUNT)
@@ -86,6 +142,9 @@ int canvas_config_parse(const char *const *fields, const size_t *lens, size_t co
         if (field == FIELD_PALETTE) {
             if (parse_palette(fields[i + 1], lens[i + 1], &out->palette, errbuf, errlen) != 0)
                 return ERR_MALFORMED;
+        } else if (field == FIELD_ANNOUNCEMENT) {
+            if (parse_announcement(fields[i + 1], lens[i + 1], out, errbuf, errlen) != 0)
+                return ERR_MALFORMED;
         } else if (parse_number(fields[i + 1], lens[i + 1], &rules[field], &numbers[field]) != 0) {
             (void)snprintf(errbuf, errlen, "stored %s: not a number from %" PRIu32 " to %" PRIu32, rules[field].name,
                            rules[field].min, rules[field].max);
@@ -93,7 +152,7 @@ int canvas_config_parse(const char *const *fields, const size_t *lens, size_t co
         }
     }
     for (int i = 0; i < FIELD_COUNT; i++) {
-        if (!seen[i]) {
+        if (!seen[i] && !rules[i].optional) {
             (void)snprintf(errbuf, errlen, "stored %s: missing", rules[i].name);
             return ERR_MALFORMED;
         }
@@ -102,7 +161,9 @@ int canvas_config_parse(const char *const *fields, const size_t *lens, size_t co
     out->geom = (struct geom){numbers[FIELD_WIDTH], numbers[FIELD_HEIGHT], (uint16_t)numbers[FIELD_EDGE]};
     out->cooldown_ms = numbers[FIELD_COOLDOWN];
     out->guests_per_address = numbers[FIELD_GUESTS];
-    out->read_only = numbers[FIELD_READ_ONLY] == 1;
+    out->closed = numbers[FIELD_READ_ONLY] == 1;
+    out->restores = numbers[FIELD_RESTORES];
+    out->read_only = out->closed || out->restores % 2 == 1;
     if (!geom_valid(&out->geom)) {
         (void)snprintf(errbuf, errlen, "stored edge: not 64, 128 or 256");
         return ERR_MALFORMED;

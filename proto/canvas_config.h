@@ -9,14 +9,25 @@
 #include "common/core/geom.h"
 #include "common/core/palette.h"
 
+#define CANVAS_ANNOUNCEMENT_MAX 500u
+#define CANVAS_COOLDOWN_MAX_MS 86400000u
+#define CANVAS_GUESTS_MAX 1024u
+
 struct canvas_config {
     uint32_t version; // 0: not known yet
     struct geom geom;
     uint32_t cooldown_ms;        // 0 … 86,400,000
     uint32_t guests_per_address; // 0 (off) … 1024
-    bool read_only;
+    bool read_only;              // `closed`, or a restore is under way
+    bool closed;                 // as it was set
+    uint32_t restores;           // odd: one is under way. When it changes, nothing that was read before counts any more
+    size_t announced_len;        // 0: nothing is announced
+    char announced[CANVAS_ANNOUNCEMENT_MAX + 1];
     struct palette palette;
 };
+
+// Up to CANVAS_ANNOUNCEMENT_MAX bytes of UTF-8 without control characters.
+bool canvas_announcement_valid(const char *text, size_t len);
 
 // Fields as HGETALL of the key, or seed.lua, gives them: name, value, name, value …; unknown names are ignored.
 // 0, or ERR_MALFORMED with a message that names the field.

@@ -12,6 +12,7 @@
 #define KEY_MAX 96u
 
 #define KEY_CONFIG "{cluster}:config"
+#define KEY_AUDIT "{cluster}:audit"
 #define KEY_MEMBERS "{cluster}:members"
 #define KEY_GATEWAYS "{cluster}:gateways"
 #define CHANNEL_CLUSTER "{cluster}:bus"

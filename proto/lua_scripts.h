@@ -11,6 +11,8 @@ enum lua_script {
     LUA_PLACE,
     LUA_POSITION,
     LUA_SNAPSHOT,
+    LUA_SETTINGS,
+    LUA_OWNERS,
     LUA_SCRIPT_COUNT,
 };
 

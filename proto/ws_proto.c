@@ -1,5 +1,7 @@
 #include "proto/ws_proto.h"
 
+#include <string.h>
+
 #include "common/core/bytes.h"
 #include "proto/limits.h"
 
@@ -201,4 +203,33 @@ size_t ws_encode_error(uint8_t *to, enum ws_error code)
     to[0] = WS_ERROR;
     to[1] = (uint8_t)code;
     return WS_ERROR_LEN;
+}
+
+size_t ws_encode_announcement(uint8_t *to, const char *text, size_t len)
+{
+    to[0] = WS_ANNOUNCEMENT;
+    to[1] = 0;
+    bytes_set_u16(to + 2, (uint16_t)len);
+    if (len > 0)
+        memcpy(to + WS_ANNOUNCEMENT_HEAD_LEN, text, len);
+    return WS_ANNOUNCEMENT_HEAD_LEN + len;
+}
+
+size_t ws_encode_palette(uint8_t *to, const struct palette *palette)
+{
+    struct bytes_writer out;
+    bytes_writer_init(&out, to, WS_PALETTE_MAX);
+    bytes_put_u8(&out, WS_PALETTE);
+    bytes_put_u8(&out, 0);
+    bytes_put_u16(&out, palette->count);
+    for (uint16_t i = 0; i < palette->count; i++) {
+        const struct palette_color *color = &palette->colors[i];
+        size_t len = strlen(color->name);
+        bytes_put_u8(&out, color->r);
+        bytes_put_u8(&out, color->g);
+        bytes_put_u8(&out, color->b);
+        bytes_put_u8(&out, (uint8_t)len);
+        bytes_put(&out, color->name, len);
+    }
+    return bytes_written(&out);
 }

@@ -11,6 +11,7 @@
 
 #include "common/core/err.h"
 #include "common/core/geom.h"
+#include "common/core/palette.h"
 #include "common/core/position.h"
 
 #define WS_SUBPROTOCOL "tessera.v1"
@@ -28,6 +29,8 @@ enum ws_type {
     WS_CONFIG = 0x86,
     WS_MOVE = 0x87,
     WS_ERROR = 0x88,
+    WS_ANNOUNCEMENT = 0x89,
+    WS_PALETTE = 0x8a,
 };
 
 enum ws_error { WS_ERROR_WATCH_LIMIT = 1, WS_ERROR_TILE_UNAVAILABLE = 2 };
@@ -61,6 +64,10 @@ enum ws_close {
 #define WS_CONFIG_LEN 20u
 #define WS_MOVE_LEN 8u
 #define WS_ERROR_LEN 2u
+#define WS_ANNOUNCEMENT_HEAD_LEN 4u
+#define WS_ANNOUNCEMENT_MAX 500u // bytes of its text
+#define WS_PALETTE_HEAD_LEN 4u
+#define WS_PALETTE_MAX (WS_PALETTE_HEAD_LEN + PALETTE_COLORS_MAX * (4u + PALETTE_NAME_SIZE - 1u))
 
 // A tile and the position that the client has of it.
 struct ws_entry {
@@ -122,6 +129,11 @@ struct ws_status {
     uint32_t online;
 };
 
+struct ws_announcement {
+    const char *text; // UTF-8, not terminated; into the message
+    uint16_t len;
+};
+
 struct ws_config {
     uint8_t flags;
     uint16_t edge;
@@ -143,6 +155,8 @@ MUST_CHECK int ws_decode_status(const uint8_t *msg, size_t len, struct ws_status
 MUST_CHECK int ws_decode_config(const uint8_t *msg, size_t len, struct ws_config *out);
 MUST_CHECK int ws_decode_move(const uint8_t *msg, size_t len, uint32_t *delay_ms);
 MUST_CHECK int ws_decode_error(const uint8_t *msg, size_t len, uint8_t *code);
+MUST_CHECK int ws_decode_announcement(const uint8_t *msg, size_t len, struct ws_announcement *out);
+MUST_CHECK int ws_decode_palette(const uint8_t *msg, size_t len, struct palette *out);
 
 // Needs WS_HELLO_HEAD_LEN + count * WS_ENTRY_LEN bytes.
 size_t ws_encode_hello(uint8_t *to, uint64_t connection, const struct ws_entry *entries, uint16_t count);
@@ -159,3 +173,7 @@ size_t ws_encode_status(uint8_t *to, const struct ws_status *status);
 size_t ws_encode_config(uint8_t *to, const struct ws_config *config);
 size_t ws_encode_move(uint8_t *to, uint32_t delay_ms);
 size_t ws_encode_error(uint8_t *to, enum ws_error code);
+// Needs WS_ANNOUNCEMENT_HEAD_LEN + len bytes; len is at most WS_ANNOUNCEMENT_MAX.
+size_t ws_encode_announcement(uint8_t *to, const char *text, size_t len);
+// Needs WS_PALETTE_MAX bytes.
+size_t ws_encode_palette(uint8_t *to, const struct palette *palette);

@@ -2,6 +2,8 @@
 // verdict and error codes: a later gateway may have more of them.
 #include "proto/ws_proto.h"
 
+#include <string.h>
+
 #include "common/core/bytes.h"
 #include "proto/limits.h"
 
@@ -133,4 +135,48 @@ int ws_decode_error(const uint8_t *msg, size_t len, uint8_t *code)
         return ERR_MALFORMED;
     *code = msg[1];
     return 0;
+}
+
+int ws_decode_announcement(const uint8_t *msg, size_t len, struct ws_announcement *out)
+{
+    struct bytes_reader in;
+    bytes_reader_init(&in, msg, len);
+    uint8_t type = bytes_u8(&in);
+    (void)bytes_u8(&in);
+    struct ws_announcement announcement = {.len = bytes_u16(&in)};
+    announcement.text = (const char *)bytes_take(&in, announcement.len);
+    if (type != WS_ANNOUNCEMENT || announcement.len > WS_ANNOUNCEMENT_MAX || !bytes_done(&in))
+        return ERR_MALFORMED;
+    *out = announcement;
+    return 0;
+}
+
+static bool take_color(struct bytes_reader *in, struct palette_color *color)
+{
+    color->r = bytes_u8(in);
+    color->g = bytes_u8(in);
+    color->b = bytes_u8(in);
+    uint8_t len = bytes_u8(in);
+    const uint8_t *name = bytes_take(in, len);
+    if (name == NULL || len < 1 || len >= PALETTE_NAME_SIZE)
+        return false;
+    memset(color->name, 0, sizeof color->name);
+    memcpy(color->name, name, len);
+    return true;
+}
+
+int ws_decode_palette(const uint8_t *msg, size_t len, struct palette *out)
+{
+    struct bytes_reader in;
+    bytes_reader_init(&in, msg, len);
+    uint8_t type = bytes_u8(&in);
+    (void)bytes_u8(&in);
+    out->count = bytes_u16(&in);
+    if (type != WS_PALETTE || out->count < PALETTE_COLORS_MIN || out->count > PALETTE_COLORS_MAX)
+        return ERR_MALFORMED;
+    for (uint16_t i = 0; i < out->count; i++) {
+        if (!take_color(&in, &out->colors[i]))
+            return ERR_MALFORMED;
+    }
+    return bytes_done(&in) ? 0 : ERR_MALFORMED;
 }

@@ -168,7 +168,7 @@ static void batch_over(struct place *place, struct batch *batch)
 // The tile goes on if it is still ours.
 static void land(struct place *place, struct place_tile *tile, struct monotime now)
 {
-    if (place->connected && !place->leaving && place_wins(place, tile->tile))
+    if (place->connected && !place->leaving && !tile->voided && place_wins(place, tile->tile))
         tile_settle(place, tile);
     else
         tile_disown(place, tile, now);

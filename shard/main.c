@@ -1,15 +1,18 @@
 // tessera-shard: the only writer of its tiles.
 
+#include <errno.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/admin/admin.h"
 #include "common/io/conf.h"
 #include "common/io/conf_common.h"
 #include "common/io/log.h"
 #include "common/io/loop.h"
 #include "common/io/metrics_http.h"
+#include "proto/admin_proto.h"
 #include "proto/canvas_options.h"
 #include "shard/shard.h"
 
@@ -84,11 +87,29 @@ static int open_metrics(struct metrics_http **http, struct shard *shard, struct 
     return err;
 }
 
+static int open_admin(struct admin **admin, const struct shard *shard, const struct conf_common *common)
+{
+    const struct admin_options options = {
+        .listen = common->admin,
+        .secret = common->admin_secret,
+        .redis = common->redis,
+        .redis_user = common->redis_user,
+        .redis_password = common->redis_password,
+        .role = "shard",
+        .name = shard->address,
+    };
+    int err = admin_open(admin, shard->loop, &options);
+    if (err != 0)
+        log_error("no admin port", LOG_STR("admin", common->admin), LOG_ERRNO(errno), LOG_ERR(err));
+    return err;
+}
+
 static int run(struct loop *loop, const struct options *options, const struct canvas_config *canvas, unsigned given)
 {
     static struct shard shard;
     static struct metrics metrics;
     struct metrics_http *http = NULL;
+    struct admin *admin = NULL;
     const char *secret = options->common.cluster_secret;
     const struct shard_options shard_options = {
         .listen = options->listen,
@@ -107,12 +128,15 @@ static int run(struct loop *loop, const struct options *options, const struct ca
         return err;
     err = open_metrics(&http, &shard, &metrics, options->common.metrics);
     if (err == 0)
+        err = open_admin(&admin, &shard, &options->common);
+    if (err == 0)
         err = loop_on_signal(loop, SIGTERM, on_signal, &shard);
     if (err == 0)
         err = loop_on_signal(loop, SIGINT, on_signal, &shard);
     if (err == 0)
         err = loop_run(loop);
     metrics_http_close(http);
+    admin_close(admin);
     shard_fini(&shard);
     return err;
 }
@@ -128,6 +152,11 @@ static int check(const struct options *options, struct canvas_config *canvas)
     if (strlen(options->common.cluster_secret) < SECRET_LEN_MIN) {
         fprintf(stderr, "%s: cluster-secret: %u characters or more are needed, the same for all gateways and shards\n",
                 program.name, SECRET_LEN_MIN);
+        return EXIT_OPTIONS;
+    }
+    if (options->common.admin[0] != '\0' && strlen(options->common.admin_secret) < ADMIN_SECRET_MIN) {
+        fprintf(stderr, "%s: admin-secret: %u characters or more are needed with admin\n", program.name,
+                ADMIN_SECRET_MIN);
         return EXIT_OPTIONS;
     }
     return EXIT_SUCCESS;

@@ -25,6 +25,7 @@ struct membership {
     struct loop_timer beat;
     struct monotime evict_from; // before, the others may not have had the time to beat
     uint32_t config_version;    // 0: not known
+    uint32_t restores;          // as in it
     uint32_t beats;
     bool joined, leaving, left, warned;
     bool pressure; // Redis is nearly full
@@ -52,9 +53,13 @@ static void use_config(struct membership *membership, const struct canvas_config
     membership->warned = true;
     if (config->version == membership->config_version)
         return;
+    bool restored = membership->config_version != 0 && config->restores != membership->restores;
     membership->config_version = config->version;
+    membership->restores = config->restores;
     membership->stats.configs++;
     place_set_config(membership->place, config);
+    if (restored)
+        place_restored(membership->place, loop_now(membership->loop));
     log_info("configuration", LOG_U64("version", config->version), LOG_U64("width", config->geom.width),
              LOG_U64("height", config->geom.height), LOG_U64("tile_edge", config->geom.edge),
              LOG_U64("cooldown_ms", config->cooldown_ms));

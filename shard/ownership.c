@@ -139,7 +139,7 @@ void place_taken(struct place *place, struct monotime now, struct tile which, co
     struct place_tile *tile = being_taken(place, which);
     if (tile == NULL)
         return;
-    if (!place->connected || place->leaving || !place_wins(place, which)) {
+    if (!place->connected || place->leaving || tile->voided || !place_wins(place, which)) {
         tile_disown(place, tile, now);
         return;
     }

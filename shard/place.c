@@ -182,10 +182,10 @@ void place_connected(struct place *place)
     place_want_view(place);
 }
 
-void place_disconnected(struct place *place, struct monotime now)
+// All that are owned and in no batch.
+static void disown_all(struct place *place, struct monotime now)
 {
     static const enum tile_state states[] = {TILE_OWNED, TILE_READY};
-    place->connected = false;
     for (size_t i = 0; i < sizeof states / sizeof states[0]; i++) {
         struct place_tile *tile, *next;
         for (tile = TAILQ_FIRST(&place->lists[states[i]]); tile != NULL; tile = next) {
@@ -193,6 +193,23 @@ void place_disconnected(struct place *place, struct monotime now)
             tile_disown(place, tile, now);
         }
     }
+}
+
+void place_disconnected(struct place *place, struct monotime now)
+{
+    place->connected = false;
+    disown_all(place, now);
+}
+
+void place_restored(struct place *place, struct monotime now)
+{
+    struct place_tile *tile;
+    TAILQ_FOREACH(tile, &place->lists[TILE_FLYING], in_list)
+    tile->voided = true;
+    TAILQ_FOREACH(tile, &place->lists[TILE_TAKING], in_list)
+    tile->voided = true;
+    disown_all(place, now);
+    place_want_view(place);
 }
 
 void place_leave(struct place *place)

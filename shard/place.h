@@ -102,6 +102,8 @@ void place_release(struct place *place, struct draw *draw);
 void place_connected(struct place *place);
 // It broke, or we were evicted. Every batch and taking in flight has to be told of (unknown, failed) before or after.
 void place_disconnected(struct place *place, struct monotime now);
+// A backup is being put in place of what is there: all that is known of tiles is void, and each is taken anew.
+void place_restored(struct place *place, struct monotime now);
 // We leave: nothing new is placed, everything that waits is answered NOT_OWNER.
 void place_leave(struct place *place);
 bool place_is_leaving(const struct place *place);

@@ -34,6 +34,7 @@ struct place_tile {
     struct draw_list queue;
     struct windows_tile windows;
     bool recent; // in `recent` of struct place
+    bool voided; // FLYING: to be taken anew once the batch is answered
     TAILQ_ENTRY(place_tile) in_list, in_recent, in_due;
     UT_hash_handle hh;
 };

@@ -94,6 +94,7 @@ void tile_disown(struct place *place, struct place_tile *tile, struct monotime n
         return;
     }
     forget_what_was_taken(place, tile);
+    tile->voided = false;
     tile->held_since = now;
     tile_set_state(place, tile, TILE_HELD);
 }

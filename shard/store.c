@@ -225,12 +225,13 @@ static int membership(struct store *store, enum lua_script script, store_number_
         REDIS_ARG_TEXT(store->address),
         {store->incarnation, INCARNATION_LEN},
         REDIS_ARG_TEXT(CHANNEL_CLUSTER),
+        REDIS_ARG_TEXT(TESSERA_VERSION),
     };
     struct store_call *call = store_call_new(store, number_failed, read_number, 0, arg);
     if (call == NULL)
         return ERR_NOMEM;
     call->cb.number = cb;
-    return store_eval(call, script, &key, 1, args, 3);
+    return store_eval(call, script, &key, 1, args, 4);
 }
 
 int store_join(struct store *store, store_number_cb *cb, void *arg)

@@ -16,6 +16,8 @@ struct conf_common {
     int log_level;              // enum log_level
     int log_format;             // enum log_format
     const char *metrics;        // host:port; empty = off
+    const char *admin;          // likewise
+    const char *admin_secret;   // of the admin port
 };
 
 #define CONF_COMMON_ROW(type_, field_, member_) offsetof(type_, field_) + offsetof(struct conf_common, member_)
@@ -42,5 +44,11 @@ struct conf_common {
      .help = "form of the log lines on standard error"},                                                               \
     {.name = "metrics", .type = CONF_ADDRESS, .fallback = metrics_default_,                                            \
      .offset = CONF_COMMON_ROW(type_, field_, metrics),                                                                \
-     .help = "private address of /metrics, /livez and /readyz; empty for none"}
+     .help = "private address of /metrics, /livez and /readyz; empty for none"},                                       \
+    {.name = "admin", .type = CONF_ADDRESS, .fallback = "",                                                            \
+     .offset = CONF_COMMON_ROW(type_, field_, admin),                                                                  \
+     .help = "private address of the admin port, for tessera-ctl; empty for none"},                                    \
+    {.name = "admin-secret", .type = CONF_SECRET, .fallback = "", .max = 512,                                          \
+     .offset = CONF_COMMON_ROW(type_, field_, admin_secret),                                                           \
+     .help = "secret of the admin port, 32 characters or more; needed with admin"}
 // clang-format on

@@ -21,12 +21,13 @@ for i = 1, #all, 2 do
     if field == 'view' then
         view = tonumber(value)
     elseif string.sub(field, 1, 2) == 's:' then
-        local beat = tonumber(string.sub(value, 18)) or 0
+        local beat, version = string.match(value, '^%x+ (%d+)(.*)$')
+        beat, version = tonumber(beat) or 0, version or ''
         if field == 's:' .. address and string.sub(value, 1, 16) == incarnation then
             is_member = 1
-            redis.call('HSET', members, field, incarnation .. ' ' .. now_text)
+            redis.call('HSET', members, field, incarnation .. ' ' .. now_text .. version)
         elseif beat > now then
-            redis.call('HSET', members, field, string.sub(value, 1, 17) .. now_text)
+            redis.call('HSET', members, field, string.sub(value, 1, 17) .. now_text .. version)
         elseif lease > 0 and now - beat > lease then
             evicted[#evicted + 1] = field
         end

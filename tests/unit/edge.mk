@@ -22,7 +22,7 @@ test_static_files_LIBS := -lcrypto -lz
 edge_objs := $(addprefix gateway/,conn conn_open edge edge_broadcast edge_clients edge_drain edge_listen http http_fields http_conn \
              http_reply redirect routes api api_session api_ws static_files session origin limits proxy proxy_v1 ws_upgrade ws_conn ws_frame \
              ws_hello ws_input ws_recv outbox deadline shared_buf) \
-             $(addprefix common/core/,addr bucket bytes bytes_text err hist hmac monotime token) \
+             $(addprefix common/core/,addr bucket bytes bytes_text err hist hmac monotime palette token) \
              $(addprefix common/io/,loop sock sock_io log metrics rand) proto/ws_proto
 edge_libs := -levent_core -levent_extra -lssl -lcrypto -lhttp_parser -lwslay -ljansson -lz
 test_ws_conn_OBJS := $(edge_objs) tests/unit/edge_fakes proto/ws_proto_client common/core/geom

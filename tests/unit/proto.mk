@@ -20,3 +20,6 @@ test_canvas_config_OBJS := proto/canvas_config common/core/geom common/core/pale
 test_checksum_OBJS := common/core/mix $(proto_vectors)
 test_checksum_LIBS := -ljansson
 test_lua_scripts_OBJS := proto/lua_scripts
+
+test_admin_proto_OBJS := proto/admin_proto proto/admin_mac proto/msgpack_flat common/core/bytes common/core/hmac
+test_admin_proto_LIBS := -lcrypto

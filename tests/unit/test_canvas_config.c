@@ -59,6 +59,63 @@ static void test_reads_all_fields(void **state)
     assert_string_equal(config.palette.colors[1].name, "black");
 }
 
+// Of a canvas of before, the later fields are missing; a restore that is under way is read-only for everybody.
+static void test_later_fields(void **state)
+{
+    (void)state;
+    const char *fields[FIELDS];
+    memcpy(fields, good, sizeof fields);
+    assert_int_equal(strcmp(fields[14], "read_only") + strcmp(fields[16], "later"), 0);
+    fields[15] = "0";
+    assert_int_equal(parse(fields, FIELDS), 0);
+    assert_true(!config.read_only && !config.closed && config.restores == 0 && config.announced_len == 0);
+    fields[16] = "restores";
+    fields[17] = "3";
+    assert_int_equal(parse(fields, FIELDS), 0);
+    assert_true(config.read_only && !config.closed && config.restores == 3);
+    fields[17] = "4";
+    assert_int_equal(parse(fields, FIELDS), 0);
+    assert_false(config.read_only);
+    fields[16] = "announcement";
+    fields[17] = "at eight";
+    assert_int_equal(parse(fields, FIELDS), 0);
+    assert_int_equal(config.announced_len, 8);
+    assert_string_equal(config.announced, "at eight");
+    fields[17] = "a\nb";
+    assert_int_equal(parse(fields, FIELDS), ERR_MALFORMED);
+}
+
+static void test_announcements(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text;
+        bool good;
+    } texts[] = {
+        {"", true},
+        {"\xc3\x9c"
+         "bung \xe2\x82\xac \xf0\x9f\x8e\xa8",
+         true},
+        {"tab\t", false},
+        {"line\n", false},
+        {"\x7f", false},
+        {"\xc2\x85", false},         // a control character of the upper range
+        {"\xc3", false},             // cut
+        {"\xe2\x82", false},         // cut
+        {"\xc0\x80", false},         // too long a form
+        {"\xe0\x80\x80", false},     // likewise
+        {"\xed\xa0\x80", false},     // half of a pair
+        {"\xf4\x90\x80\x80", false}, // past the last
+        {"\xff", false},
+    };
+    for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++)
+        assert_int_equal(canvas_announcement_valid(texts[i].text, strlen(texts[i].text)), texts[i].good);
+    char longest[CANVAS_ANNOUNCEMENT_MAX + 1];
+    memset(longest, 'x', sizeof longest);
+    assert_true(canvas_announcement_valid(longest, sizeof longest - 1));
+    assert_false(canvas_announcement_valid(longest, sizeof longest));
+}
+
 static void assert_refused(const char *field, const char *value)
 {
     const char *fields[FIELDS];
@@ -151,6 +208,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_reads_all_fields),
+        cmocka_unit_test(test_later_fields),
+        cmocka_unit_test(test_announcements),
         cmocka_unit_test(test_refuses_what_cannot_be),
         cmocka_unit_test(test_refuses_what_lacks_a_field),
         cmocka_unit_test(test_differences_named),

@@ -551,6 +551,43 @@ static void test_config_is_told(void **state)
     assert_int_equal(config.width, 2000);
 }
 
+static void change_config(uint32_t version)
+{
+    edge_fakes.config.version = version;
+    edge_fakes.events.on_config(&edge_fakes.config, edge_fakes.events.arg);
+}
+
+// Palette and announcement go out when they changed since the client was told last, before CONFIG; not without need.
+static void test_news_come_before_config(void **state)
+{
+    (void)state;
+    struct ws_announcement announcement;
+    struct palette palette;
+    edge_fakes.config.palette = *palette_default();
+    edge_fakes.config.palette.count = 3;
+    change_config(4);
+    joined_client();
+    edge_fakes.config.palette.count = 4;
+    change_config(5);
+    memcpy(edge_fakes.config.announced, "hello", 5);
+    edge_fakes.config.announced_len = 5;
+    change_config(6); // before the first round has begun: one is enough
+    size_t len = next_packet();
+    const uint8_t *at = packet;
+    assert_int_equal(at[2], WS_PALETTE);
+    assert_int_equal(ws_decode_palette(at + 2, at[1], &palette), 0);
+    assert_int_equal(palette.count, 4);
+    at += 2 + at[1];
+    assert_int_equal(ws_decode_announcement(at + 2, at[1], &announcement), 0);
+    assert_memory_equal(announcement.text, "hello", 5);
+    at += 2 + at[1];
+    assert_int_equal(at[2], WS_CONFIG);
+    assert_int_equal((size_t)(at + 2 + WS_CONFIG_LEN - packet), len);
+    edge_fakes.config.cooldown_ms = 77;
+    change_config(7);
+    assert_int_equal(next_packet(), 2 + WS_CONFIG_LEN);
+}
+
 // Whether STATUS comes when the last one was so long ago.
 static bool told_after(int64_t ms)
 {
@@ -678,6 +715,7 @@ int main(void)
         TEST(test_client_that_closes),
         TEST(test_write_to_a_client_that_vanished),
         TEST(test_config_is_told),
+        TEST(test_news_come_before_config),
         TEST(test_when_status_comes),
         TEST(test_status_goes_along_with_a_frame),
         TEST(test_drain_moves_and_ends),

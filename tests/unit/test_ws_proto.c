@@ -154,6 +154,40 @@ static int try_status(const struct blob *msg, const json_t *fields, struct blob 
     return 0;
 }
 
+static int try_announcement(const struct blob *msg, const json_t *fields, struct blob *again)
+{
+    struct ws_announcement announcement;
+    int err = ws_decode_announcement(msg->data, msg->len, &announcement);
+    if (err != 0 || fields == NULL)
+        return err;
+    const char *text = json_string_value(json_object_get(fields, "text"));
+    assert_non_null(text);
+    assert_int_equal(strlen(text), announcement.len);
+    assert_memory_equal(text, announcement.text, announcement.len);
+    again->len = ws_encode_announcement(again->data, announcement.text, announcement.len);
+    return 0;
+}
+
+static int try_palette(const struct blob *msg, const json_t *fields, struct blob *again)
+{
+    struct palette palette;
+    int err = ws_decode_palette(msg->data, msg->len, &palette);
+    if (err != 0 || fields == NULL)
+        return err;
+    const json_t *colors = json_object_get(fields, "colors");
+    assert_int_equal(json_array_size(colors), palette.count);
+    for (uint16_t i = 0; i < palette.count; i++) {
+        const json_t *color = json_array_get(colors, i);
+        char rgb[8];
+        const struct palette_color *got = &palette.colors[i];
+        (void)snprintf(rgb, sizeof rgb, "#%02x%02x%02x", got->r, got->g, got->b);
+        assert_string_equal(json_string_value(json_object_get(color, "name")), got->name);
+        assert_string_equal(json_string_value(json_object_get(color, "rgb")), rgb);
+    }
+    again->len = ws_encode_palette(again->data, &palette);
+    return 0;
+}
+
 static int try_config(const struct blob *msg, const json_t *fields, struct blob *again)
 {
     struct ws_config config;
@@ -197,10 +231,13 @@ static const struct {
     decode_fn *try;
     bool shorter_is_fine; // down to its head
 } types[] = {
-    {"hello", try_hello, false},      {"watch", try_watch, false},     {"resume", try_watch, false},
-    {"draw", try_draw, false},        {"welcome", try_welcome, false}, {"verdict", try_verdict, false},
-    {"tile", try_tile, false},        {"status", try_status, false},   {"config", try_config, false},
-    {"snapshot", try_snapshot, true}, {"move", try_move, false},       {"error", try_error, false},
+    {"hello", try_hello, false},     {"watch", try_watch, false},
+    {"resume", try_watch, false},    {"draw", try_draw, false},
+    {"welcome", try_welcome, false}, {"verdict", try_verdict, false},
+    {"tile", try_tile, false},       {"status", try_status, false},
+    {"config", try_config, false},   {"announcement", try_announcement, false},
+    {"palette", try_palette, false}, {"snapshot", try_snapshot, true},
+    {"move", try_move, false},       {"error", try_error, false},
 };
 
 #define TYPE_COUNT (sizeof types / sizeof types[0])

@@ -19,17 +19,23 @@
  *   cooldownMs: number}} Config
  * @typedef {{type: 'move', delayMs: number}} Move
  * @typedef {{type: 'error', code: number}} ErrorMessage
- * @typedef {Welcome | Verdict | TileFrame | Snapshot | Status | Config | Move | ErrorMessage} ServerMessage
+ * @typedef {{type: 'announcement', text: string}} Announcement
+ * @typedef {{type: 'palette', colors: { name: string, rgb: string }[]}} PaletteFrame
+ * @typedef {Welcome | Verdict | TileFrame | Snapshot | Status | Config | Move | ErrorMessage | Announcement | PaletteFrame}
+ *   ServerMessage
  */
 
 export const SUBPROTOCOL = 'tessera.v1';
 export const MAX_WATCH = 256;
 export const MAX_UPDATES = 8192;
 export const UPDATE_LEN = 3;
+/** Bytes. */
+export const MAX_ANNOUNCEMENT = 500;
 
 export const TYPE = Object.freeze({
   HELLO: 0x01, DRAW: 0x02, WATCH: 0x03, RESUME: 0x04,
   WELCOME: 0x81, VERDICT: 0x82, TILE: 0x83, SNAPSHOT: 0x84, STATUS: 0x85, CONFIG: 0x86, MOVE: 0x87, ERROR: 0x88,
+  ANNOUNCEMENT: 0x89, PALETTE: 0x8a,
 });
 
 export const VERDICT = Object.freeze({
@@ -277,6 +283,55 @@ function decodeStatus(view) {
   return { type: 'status', readOnly: (view.getUint8(1) & FLAG_READ_ONLY) !== 0, online: view.getUint32(4, true) };
 }
 
+const UTF8 = new TextDecoder('utf-8', { fatal: true });
+
+/**
+ * @param {DataView} view
+ * @param {number} at
+ * @param {number} length
+ */
+function getText(view, at, length) {
+  expect(at + length <= view.byteLength, 'a text cut short');
+  try {
+    return UTF8.decode(new Uint8Array(view.buffer, view.byteOffset + at, length));
+  } catch {
+    throw new ProtocolError('a text that is no UTF-8');
+  }
+}
+
+/**
+ * @param {DataView} view
+ * @returns {Announcement}
+ */
+function decodeAnnouncement(view) {
+  expect(view.byteLength >= 4, 'an announcement cut short');
+  const length = view.getUint16(2, true);
+  expect(length <= MAX_ANNOUNCEMENT && view.byteLength === 4 + length, 'an announcement of another length than it says');
+  return { type: 'announcement', text: getText(view, 4, length) };
+}
+
+/**
+ * @param {DataView} view
+ * @returns {PaletteFrame}
+ */
+function decodePalette(view) {
+  expect(view.byteLength >= 4, 'a palette cut short');
+  const count = view.getUint16(2, true);
+  expect(count >= 2 && count <= 256, 'a palette of too few or too many colors');
+  const colors = [];
+  let at = 4;
+  for (let i = 0; i < count; i++) {
+    expect(at + 4 <= view.byteLength, 'a palette cut short');
+    const length = view.getUint8(at + 3);
+    expect(length >= 1 && length < 32, 'a color with a name that is none');
+    const rgb = [0, 1, 2].map((k) => view.getUint8(at + k).toString(16).padStart(2, '0'));
+    colors.push({ name: getText(view, at + 4, length), rgb: `#${rgb.join('')}` });
+    at += 4 + length;
+  }
+  expect(at === view.byteLength, 'bytes behind a palette');
+  return { type: 'palette', colors };
+}
+
 /** @type {Map<number, {len: number | null, decode: (view: DataView) => ServerMessage}>} */
 const DECODERS = new Map([
   [TYPE.WELCOME, { len: 40, decode: decodeWelcome }],
@@ -287,6 +342,8 @@ const DECODERS = new Map([
   [TYPE.CONFIG, { len: 20, decode: (/** @type {DataView} */ view) => ({ type: 'config', ...getCanvas(view) }) }],
   [TYPE.MOVE, { len: 8, decode: (/** @type {DataView} */ view) => ({ type: 'move', delayMs: view.getUint32(4, true) }) }],
   [TYPE.ERROR, { len: 2, decode: (/** @type {DataView} */ view) => ({ type: 'error', code: view.getUint8(1) }) }],
+  [TYPE.ANNOUNCEMENT, { len: null, decode: decodeAnnouncement }],
+  [TYPE.PALETTE, { len: null, decode: decodePalette }],
 ]);
 
 /**

@@ -50,6 +50,8 @@ class Client:
         self.welcome = None
         self.status = None
         self.config = None
+        self.announcement = None
+        self.palette = None
         self.move = None
         self.errors = []
         self.resumes = 0
@@ -134,6 +136,10 @@ class Client:
             self.status = message
         elif isinstance(message, protocol.Config):
             self.config = message
+        elif isinstance(message, protocol.Announcement):
+            self.announcement = message.text
+        elif isinstance(message, protocol.Palette):
+            self.palette = message.colors
         elif isinstance(message, protocol.Move):
             self.move = message
         elif isinstance(message, protocol.Error):

@@ -54,6 +54,7 @@ class Shard:
         self.metrics = f"{HOST}:{free_port()}"
         argv = [build_dir() / "tessera-shard", "--listen", self.address, "--metrics", self.metrics]
         argv += cluster.common_args() + cluster.shard_args
+        self.admin = cluster.admin_args(argv)
         self.cluster = cluster
         self.proc = Proc(f"shard-{number}", argv, cluster.path / f"shard-{number}.log")
 
@@ -80,6 +81,7 @@ class Gateway:
         self.metrics = f"{HOST}:{free_port()}"
         argv = [build_dir() / "tessera-gateway", "--listen", self.address, "--metrics", self.metrics]
         argv += cluster.common_args() + ["--token-keys-file", cluster.path / "token_keys"] + cluster.gateway_args
+        self.admin = cluster.admin_args(argv)
         self.proc = Proc(f"gateway-{number}", argv, cluster.path / f"gateway-{number}.log")
 
     @property
@@ -120,10 +122,10 @@ class Cluster:
     """`with Cluster(path, shards=2, gateways=2, cooldown="0") as cluster:` — all up and ready inside, all gone after it.
 
     Options of both programs are keywords with underscores (guests_per_address=0); `shard_args` and `gateway_args` are for
-    options that only one of them has.
+    options that only one of them has. With `admin` every process has an admin port.
     """
 
-    def __init__(self, path, shards=2, gateways=2, shard_args=(), gateway_args=(), fsync="always", **options):
+    def __init__(self, path, shards=2, gateways=2, shard_args=(), gateway_args=(), fsync="always", admin=False, **options):
         self.path = path
         path.mkdir(parents=True, exist_ok=True)
         # Tests draw by many users and connect from one address: the limits per address are for the tests that ask for them.
@@ -133,6 +135,8 @@ class Cluster:
         self.gateway_args = ["--web-dir", ROOT / "web", "--connections-per-address=0", "--sessions-per-minute=0"]
         self.gateway_args += ["--new-connections-per-minute=0", "--messages-per-address=0"]
         self.gateway_args += ["--drain-spread=300ms", "--drain-timeout=3s", *gateway_args]
+        self.admin = admin
+        self._write("admin_secret", secrets.token_hex(32))
         self._write("cluster_secret", secrets.token_hex(32))
         self._write("token_keys", f"k1 {secrets.token_hex(32)}")
         self.redis = Redis(path / "redis", fsync)
@@ -143,6 +147,14 @@ class Cluster:
     def _write(self, name, text):
         (self.path / name).write_text(text + "\n")
         (self.path / name).chmod(0o600)
+
+    def admin_args(self, argv):
+        """Adds those of an admin port to a command line; returns its address, None without one."""
+        if not self.admin:
+            return None
+        address = f"{HOST}:{free_port()}"
+        argv += ["--admin", address, "--admin-secret-file", self.path / "admin_secret"]
+        return address
 
     def common_args(self):
         secret = self.path / "cluster_secret"

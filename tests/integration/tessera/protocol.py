@@ -118,6 +118,14 @@ class Error(NamedTuple):
     code: int
 
 
+class Announcement(NamedTuple):
+    text: str
+
+
+class Palette(NamedTuple):
+    colors: list  # of (name, (r, g, b))
+
+
 WATCH_LIMIT = 1
 TILE_UNAVAILABLE = 2
 
@@ -150,6 +158,23 @@ def _snapshot(msg):
     return Snapshot((tx, ty), Position(epoch, seq), checksum, zlib.decompress(colors) if encoding else colors)
 
 
+def _announcement(msg):
+    (length,) = struct.unpack_from("<H", msg, 2)
+    assert len(msg) == 4 + length <= 504
+    return Announcement(bytes(msg[4:]).decode())
+
+
+def _palette(msg):
+    (count,) = struct.unpack_from("<H", msg, 2)
+    colors, at = [], 4
+    for _ in range(count):
+        r, g, b, length = msg[at : at + 4]
+        colors.append((bytes(msg[at + 4 : at + 4 + length]).decode(), (r, g, b)))
+        at += 4 + length
+    assert at == len(msg)
+    return Palette(colors)
+
+
 _DECODERS = {
     0x81: _welcome,
     0x82: _verdict,
@@ -159,6 +184,8 @@ _DECODERS = {
     0x86: lambda msg: Config(*struct.unpack("<xBHIIII", msg)),
     0x87: lambda msg: Move(*struct.unpack("<xxxxI", msg)),
     0x88: lambda msg: Error(*struct.unpack("<xB", msg)),
+    0x89: _announcement,
+    0x8A: _palette,
 }
 
 

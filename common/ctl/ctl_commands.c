@@ -1,0 +1,20 @@
+// The table of commands. Those of the admin port have a row in common/admin/admin_commands.c as well.
+
+#include "common/ctl/ctl.h"
+
+const struct ctl_command ctl_commands[] = {
+    {"status", 0, 0, "status", "the cluster as it is now: canvas, Redis, shards, gateways, tiles", NULL,
+     ctl_show_status},
+    {"tiles", 0, 2, "tiles [FROM [COUNT]]",
+     "tiles that were ever taken, with owner, epoch and position, from number FROM on", NULL, ctl_show_tiles},
+    {"get", 0, 1, "get [NAME]", "all settings, or one", NULL, ctl_show_get},
+    {"set", 2, 2, "set NAME VALUE",
+     "cooldown (0, 250ms, 5s, 3m, 2h), read-only (on, off), announcement (text, empty for none), guests-per-address",
+     NULL, ctl_show_change},
+    {"palette", 3, 3, "palette add NAME #RRGGBB", "appends a color", NULL, ctl_show_change},
+    {"canvas", 2, 2, "canvas grow WIDTHxHEIGHT", "adds columns at the right and rows at the bottom", NULL,
+     ctl_show_change},
+    {"audit", 0, 1, "audit [COUNT]", "what was done and by whom, the newest first", NULL, ctl_show_audit},
+};
+
+const size_t ctl_command_count = sizeof ctl_commands / sizeof ctl_commands[0];
