@@ -21,6 +21,8 @@ static const char *form_of(uint64_t type)
         return "8";
     case BUS_CONFIG:
         return "4";
+    case BUS_ERASED:
+        return "8";
     default:
         return NULL;
     }
@@ -58,6 +60,9 @@ static int fill(struct bus_message *out, const struct msgpack_flat_item *items)
     case BUS_CONFIG:
         out->version = (uint32_t)items[1].number;
         return 0;
+    case BUS_ERASED:
+        out->user = items[1].number;
+        return out->user != 0 ? 0 : ERR_MALFORMED;
     }
     return ERR_MALFORMED;
 }
@@ -75,6 +80,15 @@ int bus_decode(const uint8_t *msg, size_t len, struct bus_message *out)
         return ERR_MALFORMED;
     *out = message;
     return 0;
+}
+
+void bus_encode_erased(uint8_t to[BUS_ERASED_LEN], uint64_t user)
+{
+    to[0] = 0x92; // an array of two
+    to[1] = BUS_ERASED;
+    to[2] = 0xcf; // u64, big-endian
+    for (unsigned i = 0; i < 8; i++)
+        to[3 + i] = (uint8_t)(user >> (56 - 8 * i));
 }
 
 int user_record_decode(const uint8_t *bytes, size_t len, struct user_record *out)

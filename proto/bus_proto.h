@@ -8,7 +8,7 @@
 #include "common/core/geom.h"
 #include "common/core/position.h"
 
-enum bus_type { BUS_UPDATE = 1, BUS_POSITION = 2, BUS_VIEW = 3, BUS_CONFIG = 4 };
+enum bus_type { BUS_UPDATE = 1, BUS_POSITION = 2, BUS_VIEW = 3, BUS_CONFIG = 4, BUS_ERASED = 5 };
 
 struct bus_message {
     enum bus_type type;
@@ -21,10 +21,15 @@ struct bus_message {
     uint64_t checksum;       // POSITION
     uint64_t view;           // VIEW
     uint32_t version;        // CONFIG
+    uint64_t user;           // ERASED; not 0
 };
 
 // 0 or ERR_MALFORMED.
 MUST_CHECK int bus_decode(const uint8_t *msg, size_t len, struct bus_message *out);
+
+// ERASED, as the gateway that was asked publishes it.
+#define BUS_ERASED_LEN 11u
+void bus_encode_erased(uint8_t to[BUS_ERASED_LEN], uint64_t user);
 
 // A user's record. Absent (len 0): all zero. 0 or ERR_MALFORMED.
 struct user_record {

@@ -22,6 +22,18 @@ size_t key_user(char to[KEY_MAX], uint64_t user)
     return (size_t)snprintf(to, KEY_MAX, "{u:%u}:%016llx", group, (unsigned long long)user);
 }
 
+size_t key_user_name(char to[KEY_MAX], uint64_t user)
+{
+    unsigned group = (unsigned)(user % USER_GROUPS);
+    return (size_t)snprintf(to, KEY_MAX, "{u:%u}:n:%016llx", group, (unsigned long long)user);
+}
+
+size_t key_name(char to[KEY_MAX], const char *skeleton)
+{
+    int len = snprintf(to, KEY_MAX, "{n:%s}", skeleton);
+    return len < (int)KEY_MAX ? (size_t)len : KEY_MAX - 1;
+}
+
 size_t key_address(char to[KEY_MAX], const struct addr *address)
 {
     char text[ADDR_KEY_SIZE];

@@ -15,12 +15,16 @@
 #define KEY_AUDIT "{cluster}:audit"
 #define KEY_MEMBERS "{cluster}:members"
 #define KEY_GATEWAYS "{cluster}:gateways"
+#define KEY_HEAT "{cluster}:heat"
 #define CHANNEL_CLUSTER "{cluster}:bus"
 
 enum key_tile { KEY_TILE_META, KEY_TILE_PX, KEY_TILE_LAST, KEY_TILE_LOG, KEY_TILE_DUP0, KEY_TILE_DUP1, KEY_TILE_BUS };
 
 size_t key_tile(char to[KEY_MAX], struct tile tile, enum key_tile what);
 size_t key_user(char to[KEY_MAX], uint64_t user);
+size_t key_user_name(char to[KEY_MAX], uint64_t user);
+// `skeleton` is a name's (common/core/name.h): at most 60 bytes, no braces.
+size_t key_name(char to[KEY_MAX], const char *skeleton);
 size_t key_address(char to[KEY_MAX], const struct addr *address);
 // The tile of a channel's name. 0 or ERR_MALFORMED (not a tile's channel).
 MUST_CHECK int key_tile_of_channel(const char *channel, size_t len, struct tile *out);

@@ -13,6 +13,10 @@ enum lua_script {
     LUA_SNAPSHOT,
     LUA_SETTINGS,
     LUA_OWNERS,
+    LUA_PIXEL,
+    LUA_NAME,
+    LUA_ERASE,
+    LUA_HEAT,
     LUA_SCRIPT_COUNT,
 };
 

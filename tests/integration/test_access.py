@@ -13,7 +13,7 @@ from redis_fixture import ROOT, START, RealRedis, Scripts, wait_for
 ACL = ROOT / "deploy" / "redis" / "users.acl"
 ROLES = ("shard", "gateway", "ctl")
 # One name of each family of keys, and of a family that nobody may touch.
-KEYS = ("{cluster}:config", "{t:1:2}:meta", "{u:5}:0000000000000005", "{a:192.0.2.7}", "other")
+KEYS = ("{cluster}:config", "{t:1:2}:meta", "{u:5}:0000000000000005", "{a:192.0.2.7}", "{u:5}:n:0000000000000005", "{n:anna}", "other")
 ALWAYS = {"quit", "reset"}  # by whoever is connected
 CHANNELS = ("{cluster}:bus", "{t:1:2}:bus", "other")
 
@@ -109,8 +109,9 @@ def test_every_other_command_is_denied(guarded, role):
 
 @pytest.mark.parametrize("role", ROLES)
 def test_keys_and_channels(guarded, role):
-    reads = {"shard": KEYS[:4], "gateway": KEYS[:3], "ctl": KEYS[:3]}[role]
-    writes = {"shard": KEYS[:4], "gateway": KEYS[:1], "ctl": KEYS[:3]}[role]
+    names = KEYS[4:6]
+    reads = {"shard": KEYS[:5], "gateway": KEYS[:3] + names, "ctl": KEYS[:3] + KEYS[4:5]}[role]
+    writes = {"shard": KEYS[:5], "gateway": KEYS[:1] + names, "ctl": KEYS[:3] + KEYS[4:5]}[role]
     for key in KEYS:
         assert dryrun(guarded, role, "HGETALL", key) == (key in reads), key
         assert dryrun(guarded, role, "HSET", key, "f", "v") == (key in writes), key

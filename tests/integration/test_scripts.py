@@ -521,3 +521,140 @@ def test_access_of_the_two_roles(server, scripts, client):
     with pytest.raises(redis.RedisError):
         place_one(gateway, epoch, 2, [draw(1, 0, 0, 1)])
     check_tile(client, 0, 0)
+
+
+# ---- Pixels, names, heat ----------------------------------------------------------------------------------------------
+
+def pixel(scripts, x, y, limit=32, seq=0):
+    """(color, seq of the one before the last listed, [(seq, color, user, time)])."""
+    tag = f"{{t:{x // EDGE}:{y // EDGE}}}:"
+    now, color, before, records = scripts.pixel([tag + "px", tag + "last", tag + "log"], [y % EDGE * EDGE + x % EDGE, limit, seq])
+    assert abs(now - time.time() * 1000) < 60000 and len(records) % 21 == 0
+    return color, before, [struct.unpack_from("<IBQQ", records, at) for at in range(0, len(records), 21)]
+
+
+def test_pixel_walks_back(client, scripts):
+    epoch = take(scripts)[1]
+    assert pixel(scripts, 3, 4) == (0, 0, [])
+    # Batches of several pixels, so that the pixel is somewhere inside of its entry; twice in one batch as well.
+    place(scripts, [Tile(0, 0, epoch, 0, [draw(1, 9, 9, 1), draw(2, 3, 4, 5), draw(3, 3, 4, 6)])])
+    place(scripts, [Tile(0, 0, epoch, 3, [draw(1, 9, 9, 2)])])
+    place(scripts, [Tile(0, 0, epoch, 4, [draw(2**64 - 1, 8, 9, 2), draw(4, 3, 4, 7)])])
+    color, before, walk = pixel(scripts, 3, 4)
+    assert (color, before) == (7, 0)
+    assert [record[:3] for record in walk] == [(6, 7, 4), (3, 6, 3), (2, 5, 2)]
+    assert walk[0][3] >= walk[1][3] == walk[2][3] > 1.6e12
+    assert [record[2] for record in pixel(scripts, 8, 9)[2]] == [2**64 - 1]
+    assert pixel(scripts, 3, 4, 0) == (7, 6, [])
+    assert [pixel(scripts, 3, 4, 1)[1], pixel(scripts, 3, 4, 2)[1]] == [3, 2]
+    assert pixel(scripts, 3, 4, 5, 3)[2] == walk[1:]
+    # Not of this pixel, or not there at all: an empty list, which names what it looked for.
+    assert pixel(scripts, 3, 4, 5, 1) == (7, 1, [])
+    assert pixel(scripts, 3, 4, 5, 99) == (7, 99, [])
+    # What an archive took out of the stream ends the walk.
+    client.xtrim("{t:0:0}:log", minid="4-0", approximate=False)
+    assert [record[0] for record in pixel(scripts, 3, 4)[2]] == [6] and pixel(scripts, 3, 4)[1] == 3
+
+
+def test_pixel_needs_no_right_to_write(client, scripts):
+    take(scripts)
+    sha = client.script_load((ROOT / "proto/lua/pixel.lua").read_text())
+    assert client.execute_command("EVALSHA_RO", sha, 3, "{t:0:0}:px", "{t:0:0}:last", "{t:0:0}:log", 0, 32, 0)[1:] == [0, 0, b""]
+
+
+ANN, BOB = (struct.pack("<Q", user) for user in (7, 8))
+NAME_DONE, TAKEN, TOO_SOON, ERASED, CHANGED = range(5)
+MONTH = 30 * 86400000
+
+
+def name(scripts, user, old, new, wait=0, reserved=MONTH):
+    """Skeletons of these names are themselves."""
+    record = f"{{u:{user[0]}}}:n:{user[0]:016x}"
+    return scripts.name([record, f"{{n:{new}}}" if new else record, f"{{n:{old}}}" if old else record], [user, old, new, wait, reserved])
+
+
+def test_name_is_claimed_kept_and_given_up(client, scripts):
+    assert name(scripts, ANN, "", "anna", wait=5000) == [NAME_DONE, 5000]
+    assert client.get("{n:anna}") == ANN and client.ttl("{n:anna}") == -1
+    record = client.get("{u:7}:n:" + "7".zfill(16))
+    assert record[:4] == b"\1\0\0\0" and record[12:] == b"anna"
+    assert abs(struct.unpack_from("<Q", record, 4)[0] - time.time() * 1000) < 60000
+    assert name(scripts, BOB, "", "anna") == [TAKEN, 0]
+    assert name(scripts, ANN, "wrong", "bea") == [CHANGED, 0]
+    code, wait = name(scripts, ANN, "anna", "bea", wait=5000)
+    assert code == TOO_SOON and 0 < wait <= 5000
+    assert name(scripts, ANN, "anna", "anna", wait=5000)[0] == NAME_DONE
+    assert name(scripts, ANN, "anna", "bea")[0] == NAME_DONE
+    # Given up: reserved for a while for who had it.
+    assert 0 < client.pttl("{n:anna}") <= MONTH
+    assert name(scripts, BOB, "", "anna") == [TAKEN, 0]
+    assert name(scripts, ANN, "bea", "anna")[0] == NAME_DONE
+    assert client.ttl("{n:anna}") == -1
+    assert name(scripts, ANN, "anna", "")[0] == NAME_DONE
+    assert client.pttl("{n:anna}") > 0 and client.get("{u:7}:n:" + "7".zfill(16))[12:] == b""
+
+
+def test_name_with_the_clock_set_back(client, scripts):
+    name(scripts, ANN, "", "anna")
+    key = "{u:7}:n:" + "7".zfill(16)
+    client.set(key, b"\1\0\0\0" + struct.pack("<Q", int(time.time() * 1000) + 10**9) + b"anna")
+    code, wait = name(scripts, ANN, "anna", "bea", wait=5000)
+    assert code == TOO_SOON and wait <= 5000
+
+
+def test_erase_is_for_good(client, scripts):
+    key = "{u:7}:n:" + "7".zfill(16)
+    name(scripts, ANN, "", "anna")
+    watcher = client.pubsub()
+    watcher.subscribe(BUS)
+    assert watcher.get_message(timeout=5)["type"] == "subscribe"
+    assert scripts.erase([key, "{n:anna}"], ["wrong", 1000, BUS, b"told"]) == 1
+    assert scripts.erase([key, "{n:anna}"], ["anna", MONTH, BUS, b"told"]) == 0
+    assert watcher.get_message(timeout=5)["data"] == b"told"
+    assert client.get("{n:anna}") == bytes(8) and 0 < client.pttl("{n:anna}") <= MONTH
+    record = client.get(key)
+    assert record[:4] == b"\1\1\0\0" and len(record) == 12
+    assert scripts.erase([key, key], ["", MONTH, BUS, b"told"]) == 0
+    assert name(scripts, ANN, "", "anna") == [ERASED, 0]
+    assert name(scripts, BOB, "", "anna") == [TAKEN, 0]
+    assert scripts.erase(["{u:8}:n:8", "{u:8}:n:8"], ["", MONTH, BUS, b"told"]) == 0
+    watcher.close()
+
+
+def test_names_of_another_layout_are_left_alone(client, scripts):
+    key = "{u:7}:n:" + "7".zfill(16)
+    client.set(key, b"\2" + bytes(40))
+    with pytest.raises(redis.ResponseError, match="layout"):
+        name(scripts, ANN, "", "anna")
+    with pytest.raises(redis.ResponseError, match="layout"):
+        scripts.erase([key, key], ["", MONTH, BUS, b"told"])
+
+
+def test_heat_cools_down(client, scripts):
+    """Scores are log2 of sums: the difference to now, in half-lives, is what is left."""
+    heat = "{cluster}:heat"
+
+    def left(tile):
+        seconds, us = client.time()
+        return 2 ** (client.zscore(heat, tile) - (seconds * 1000 + us / 1000) / 300000)
+
+    scripts.heat([heat], ["0:0", 100, "1:0", 3])
+    assert left("0:0") == pytest.approx(100, rel=0.01) and left("1:0") == pytest.approx(3, rel=0.01)
+    scripts.heat([heat], ["0:0", 50])
+    assert left("0:0") == pytest.approx(150, rel=0.01)
+    # An hour ago: 12 half-lives.
+    client.zincrby(heat, -12, "0:0")
+    assert left("0:0") == pytest.approx(150 / 4096, rel=0.01)
+    scripts.heat([heat], ["0:0", 10])
+    assert left("0:0") == pytest.approx(10, rel=0.02)
+    client.zincrby(heat, 10**6, "0:0")  # from a clock far ahead: nothing breaks
+    scripts.heat([heat], ["0:0", 10])
+    assert client.zscore(heat, "0:0") < time.time() / 300 + 65
+
+
+def test_heat_is_bounded(client, scripts):
+    heat = "{cluster}:heat"
+    for i in range(0, 5120, 512):
+        scripts.heat([heat], [part for k in range(i, i + 512) for part in (f"{k}:0", k + 1)])
+    assert client.zcard(heat) == 4096
+    assert client.zscore(heat, "5119:0") is not None and client.zscore(heat, "0:0") is None

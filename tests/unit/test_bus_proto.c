@@ -8,7 +8,7 @@
 #include "proto/bus_proto.h"
 #include "tests/unit/vectors.h"
 
-static void compare(const json_t *fields, const struct bus_message *msg)
+static void compare(const json_t *fields, const struct bus_message *msg, const uint8_t *whole)
 {
     switch (msg->type) {
     case BUS_UPDATE:
@@ -29,13 +29,19 @@ static void compare(const json_t *fields, const struct bus_message *msg)
     case BUS_CONFIG:
         assert_int_equal(field_number(fields, "version"), msg->version);
         break;
+    case BUS_ERASED:
+        assert_int_equal(field_u64(fields, "user"), msg->user);
+        uint8_t encoded[BUS_ERASED_LEN];
+        bus_encode_erased(encoded, msg->user);
+        assert_memory_equal(encoded, whole, sizeof encoded);
+        break;
     }
 }
 
 static void test_messages_read(void **state)
 {
     (void)state;
-    static const char *const names[] = {"", "update", "position", "view", "config"};
+    static const char *const names[] = {"", "update", "position", "view", "config", "erased"};
     json_t *root = vectors_load("bus.json");
     size_t index;
     const json_t *vector;
@@ -46,7 +52,7 @@ static void test_messages_read(void **state)
         if (bus_decode(msg.data, msg.len, &decoded) != 0)
             fail_msg("refused: %s", field_text(vector, "name"));
         assert_string_equal(names[decoded.type], field_text(vector, "type"));
-        compare(json_object_get(vector, "fields"), &decoded);
+        compare(json_object_get(vector, "fields"), &decoded, msg.data);
         for (size_t len = 0; len < msg.len; len++) {
             struct blob cut = blob_cut(&msg, len);
             if (bus_decode(cut.data, cut.len, &decoded) != ERR_MALFORMED)
@@ -55,7 +61,7 @@ static void test_messages_read(void **state)
         }
         blob_free(&msg);
     }
-    assert_true(index >= 8);
+    assert_true(index >= 10);
     json_decref(root);
 }
 

@@ -30,6 +30,10 @@ static void test_user_key_has_its_group(void **state)
     char key[KEY_MAX];
     assert_int_equal(key_user(key, 0xc0ffee000000007f), strlen("{u:63}:c0ffee000000007f"));
     assert_string_equal(key, "{u:63}:c0ffee000000007f");
+    assert_int_equal(key_user_name(key, 0xc0ffee000000007f), strlen("{u:63}:n:c0ffee000000007f"));
+    assert_string_equal(key, "{u:63}:n:c0ffee000000007f");
+    (void)key_name(key, "rnapия");
+    assert_string_equal(key, "{n:rnapия}");
     (void)key_user(key, 64);
     assert_string_equal(key, "{u:0}:0000000000000040");
 }

@@ -36,3 +36,6 @@ test_nomem_OBJS := common/core/replica common/core/mix common/core/bytes common/
                    common/io/metrics_http common/io/msg_sock $(stream_objs)
 test_nomem_LIBS := -levent_core -levent_extra
 test_nomem_LDFLAGS := -Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc
+name_objs := common/core/name common/core/name_fold common/core/name_words common/core/mix
+test_name_OBJS := $(name_objs) tests/unit/vectors common/core/bytes common/core/bytes_text
+test_name_LIBS := -ljansson
