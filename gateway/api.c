@@ -11,6 +11,7 @@
 #include "proto/limits.h"
 
 #define EVERYONE "Access-Control-Allow-Origin: *\r\n"
+#define REGION_COST 4u // lookups
 #define RETRY EVERYONE "Retry-After: 1\r\n"
 
 // ---- /api/v1/canvas -------------------------------------------------------------------------------------------------
@@ -106,22 +107,21 @@ static void on_png(int err, const struct content_body *body, void *arg)
     on_content(arg, err, body, "image/png", 413, "the canvas is larger than 4096 x 4096: use /api/v1/tiles/{tx}/{ty}");
 }
 
-static void get_content(const struct call *call, enum content_kind kind, struct tile tile, content_cb cb)
+static void get_content(const struct call *call, struct content_part part, content_cb cb)
 {
     struct edge *edge = call->conn->edge;
     if (cluster_config(edge->parts.cluster) == NULL) {
         http_reply_error(call->conn, 503, "the canvas is not known yet", RETRY);
         return;
     }
-    bool gzip = http_request_takes_gzip(call->request, call->buffer);
-    struct content_request *request = content_get(edge->parts.content, kind, tile, gzip, cb, call->conn);
+    part.gzip = http_request_takes_gzip(call->request, call->buffer);
+    struct content_request *request = content_get(edge->parts.content, &part, cb, call->conn);
     // NULL: the answer was given within the call.
     if (request != NULL)
         call->http->content = request;
 }
 
-// Decimal without leading zeros; moves *at behind it.
-static bool parse_u16(const char **at, const char *end, uint16_t *value)
+bool route_parse_u16(const char **at, const char *end, uint16_t *value)
 {
     const char *start = *at;
     uint32_t number = 0;
@@ -136,20 +136,35 @@ void api_tile(const struct call *call)
     struct tile tile;
     const char *at = call->path + strlen("/api/v1/tiles/");
     const char *end = call->path + call->path_len;
-    if (!parse_u16(&at, end, &tile.tx) || at == end || *at++ != '/' || !parse_u16(&at, end, &tile.ty) || at != end)
+    if (!route_parse_u16(&at, end, &tile.tx) || at == end || *at++ != '/' || !route_parse_u16(&at, end, &tile.ty) ||
+        at != end)
         http_reply_error(call->conn, 404, "a tile is /api/v1/tiles/{tx}/{ty}", EVERYONE);
     else
-        get_content(call, CONTENT_TILE, tile, on_tile);
+        get_content(call, (struct content_part){.kind = CONTENT_TILE, .tile = tile}, on_tile);
 }
 
 void api_tiles(const struct call *call)
 {
-    get_content(call, CONTENT_TILES, (struct tile){0, 0}, on_tiles);
+    get_content(call, (struct content_part){.kind = CONTENT_TILES}, on_tiles);
 }
 
 void api_png(const struct call *call)
 {
-    get_content(call, CONTENT_PNG, (struct tile){0, 0}, on_png);
+    get_content(call, (struct content_part){.kind = CONTENT_PNG}, on_png);
+}
+
+static void on_region(int err, const struct content_body *body, void *arg)
+{
+    on_content(arg, err, body, "image/png", 400, "nothing of this region is on the canvas");
+}
+
+void api_region(const struct call *call)
+{
+    struct content_part part = {.kind = CONTENT_REGION};
+    if (region_parse(&part.region, &call->query) != 0)
+        http_reply_error(call->conn, 400, "a region is x, y, w and h up to 512, scale up to 32, 1200 in all", EVERYONE);
+    else if (route_lookup_ok(call, REGION_COST, EVERYONE))
+        get_content(call, part, on_region);
 }
 
 // ---- Health ---------------------------------------------------------------------------------------------------------

@@ -1,4 +1,4 @@
-// POST /api/v1/session: who the client is, a new guest if it does not say.
+// POST /api/v1/session: who the client is, a new guest if it does not say, or asks to be one (?fresh).
 #include <inttypes.h>
 #include <stdio.h>
 
@@ -61,7 +61,8 @@ void api_session(const struct call *call)
     uint32_t now = loop_wall_s(edge->loop);
     if (!route_origin_ok(call))
         return;
-    if (route_session(call, &session) != 0) {
+    size_t len;
+    if (query_find(&call->query, "fresh", &len) != NULL || route_session(call, &session) != 0) {
         if (!issue(call, &session, now))
             return;
     } else if (session_is_old(&session, now)) {

@@ -61,7 +61,7 @@ static void on_message(void *arg, const char *channel, size_t channel_len, const
     struct tile tile;
     if (bus_decode((const uint8_t *)payload, len, &message) != 0)
         goto malformed;
-    bool of_cluster = message.type == BUS_VIEW || message.type == BUS_CONFIG;
+    bool of_cluster = message.type == BUS_VIEW || message.type == BUS_CONFIG || message.type == BUS_ERASED;
     if (is_cluster(channel, channel_len) != of_cluster)
         goto malformed;
     if (of_cluster) {

@@ -27,7 +27,7 @@ struct bus_events {
     // Confirmed: from here on no message of the tile is missed.
     void (*on_open)(struct tile tile, void *arg);
     void (*on_message)(struct tile tile, const struct bus_message *message, void *arg);
-    // VIEW or CONFIG.
+    // VIEW, CONFIG or ERASED.
     void (*on_cluster)(const struct bus_message *message, void *arg);
     void *arg;
 };

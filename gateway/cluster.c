@@ -194,7 +194,8 @@ struct cluster *cluster_new(struct loop *loop, struct metrics *metrics, struct s
         goto fail;
     for (uint16_t i = 0; i < ROUTE_LINKS_MAX; i++)
         cluster->slots[i] = (struct cluster_slot){.cluster = cluster, .number = i};
-    store_on_state(store, cluster_on_store, cluster);
+    if (store_on_state(store, cluster_on_store, cluster) != 0)
+        goto fail;
     cluster_on_store(store_ready(store), cluster);
     return cluster;
 

@@ -36,6 +36,8 @@ struct cluster_events {
     void (*on_config)(const struct canvas_config *config, void *arg);
     // Online count or read-only changed.
     void (*on_status)(uint32_t online, bool read_only, void *arg);
+    // Whoever is connected as this user has to go.
+    void (*on_erased)(uint64_t user, void *arg);
     void *arg;
 };
 
@@ -43,7 +45,7 @@ struct cluster *cluster_new(struct loop *loop, struct metrics *metrics, struct s
                             const struct cluster_options *options, const struct cluster_events *events);
 void cluster_free(struct cluster *cluster);
 
-// From hub_on_cluster: a VIEW or CONFIG message, or NULL: the bus was away, read both anew.
+// From hub_on_cluster: a message of {cluster}:bus, or NULL: the bus was away, read both anew.
 void cluster_on_bus(struct cluster *cluster, const struct bus_message *message);
 
 // NULL before it is known.

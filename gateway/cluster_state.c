@@ -153,4 +153,6 @@ void cluster_on_bus(struct cluster *cluster, const struct bus_message *message)
         route_hint_view(cluster->route, message->view);
         cluster_pump(cluster);
     }
+    if (message != NULL && message->type == BUS_ERASED)
+        cluster->events.on_erased(message->user, cluster->events.arg);
 }

@@ -89,6 +89,7 @@ enum conn_list {
     X(WS_MALFORMED, "ws_malformed")                                                                                    \
     X(WS_SLOW, "ws_slow")                                                                                              \
     X(WS_FULL, "ws_full")                                                                                              \
+    X(WS_ERASED, "ws_erased")                                                                                          \
     X(STOPPED, "stopped") /* the gateway ended */
 
 enum conn_reason {

@@ -20,9 +20,7 @@ struct entry {
     UT_hash_handle hh;
     TAILQ_ENTRY(entry) link; // by last use, the oldest first
     struct content *content;
-    enum content_kind kind;
-    struct tile tile;
-    bool gzip;
+    struct content_part part;
     struct monotime used;
     bool making;                 // images are on their way, or the worker has it
     struct hub_request *loading; // NULL when it has come
@@ -109,18 +107,15 @@ static bool make_room(struct content *content, uint32_t more)
 
 static void begin(void *arg);
 
-static struct entry *entry_new(struct content *content, uint64_t key, enum content_kind kind, struct tile tile,
-                               bool gzip)
+static struct entry *entry_new(struct content *content, uint64_t key, const struct content_part *part)
 {
     if (!make_room(content, 1))
         return NULL;
     struct entry *entry = calloc(1, sizeof *entry);
     if (entry == NULL)
         return NULL;
-    // From here on the worker may read them at any time.
-    entry->kind = kind;
-    entry->tile = tile;
-    entry->gzip = gzip;
+    // From here on the worker may read it at any time.
+    entry->part = *part;
     entry->key = key;
     HASH_ADD(hh, content->entries, key, sizeof key, entry);
     if (entry->hh.tbl == NULL) {
@@ -135,13 +130,21 @@ static struct entry *entry_new(struct content *content, uint64_t key, enum conte
     return entry;
 }
 
-static struct entry *entry_for(struct content *content, enum content_kind kind, struct tile tile, bool gzip)
+static uint64_t key_of(const struct content_part *part)
 {
-    uint64_t key = (uint64_t)kind << 33 | (uint64_t)gzip << 32 | (kind == CONTENT_TILE ? tile_key(tile) : 0);
+    uint64_t of_kind = part->kind == CONTENT_TILE     ? tile_key(part->tile)
+                       : part->kind == CONTENT_REGION ? region_key(&part->region)
+                                                      : 0;
+    return (uint64_t)part->kind << 61 | (uint64_t)part->gzip << 60 | of_kind;
+}
+
+static struct entry *entry_for(struct content *content, const struct content_part *part)
+{
+    uint64_t key = key_of(part);
     struct entry *entry;
     HASH_FIND(hh, content->entries, &key, sizeof key, entry);
     if (entry == NULL)
-        entry = entry_new(content, key, kind, tile, gzip);
+        entry = entry_new(content, key, part);
     if (entry == NULL)
         return NULL;
     entry->used = loop_now(content->loop);
@@ -173,8 +176,8 @@ static void answer(const struct entry *entry, int err, content_cb cb, void *arg)
     const struct content_body body = {
         .bytes = entry->body,
         .etag = entry->etag,
-        .position = entry->kind == CONTENT_TILE ? entry->position : NULL,
-        .gzip = entry->gzip && entry->kind != CONTENT_PNG,
+        .position = entry->part.kind == CONTENT_TILE ? entry->position : NULL,
+        .gzip = entry->part.gzip,
     };
     cb(err, err == 0 ? &body : NULL, arg);
 }
@@ -217,7 +220,7 @@ static void job_free(struct content_job *job)
 static void run(struct worker_job *worker_job)
 {
     struct content_job *job = (struct content_job *)worker_job;
-    job->body = content_make(job->entry->kind, job->entry->gzip, &job->config, job->images, job->count);
+    job->body = content_make(&job->entry->part, &job->config, job->images, job->count);
 }
 
 static void done(struct worker_job *worker_job)
@@ -228,7 +231,7 @@ static void done(struct worker_job *worker_job)
     int err = job->body != NULL ? 0 : ERR_FULL;
     if (err == 0) {
         set_body(entry, job->body);
-        content_etag(entry->etag, entry->kind, entry->gzip, &job->config, job->images, job->count);
+        content_etag(entry->etag, &entry->part, &job->config, job->images, job->count);
         content_position(entry->position, job->images[0]->pos);
         entry->made = loop_now(content->loop);
         content->stats.made++;
@@ -262,12 +265,29 @@ static struct content_job *job_new(struct entry *entry, struct tile_image *const
     return job;
 }
 
+// How many tiles it takes, and which; 0 when it is none of the canvas.
+static size_t count_of(const struct content_part *part, const struct geom *geom)
+{
+    struct region_tiles tiles;
+    if (part->kind == CONTENT_REGION)
+        return region_tiles(&part->region, geom, &tiles) ? region_count(&tiles) : 0;
+    return part->kind == CONTENT_TILE ? 1 : geom_count(geom);
+}
+
+static struct tile tile_of(const struct content_part *part, const struct geom *geom, uint32_t i)
+{
+    struct region_tiles tiles;
+    if (part->kind == CONTENT_REGION && region_tiles(&part->region, geom, &tiles))
+        return region_tile_at(&tiles, i);
+    return part->kind == CONTENT_TILE ? part->tile : geom_tile_at(geom, i);
+}
+
 // 0: the worker will call done.
 static int make(struct entry *entry, struct tile_image *const *images, size_t count)
 {
-    // It grew while the images were on their way: they no longer are the whole canvas.
-    bool whole = entry->kind == CONTENT_TILE || count == geom_count(&entry->content->config.geom);
-    struct content_job *job = whole ? job_new(entry, images, count) : NULL;
+    // It grew while the images were on their way: they no longer are all.
+    bool all = count == count_of(&entry->part, &entry->content->config.geom);
+    struct content_job *job = all ? job_new(entry, images, count) : NULL;
     if (job == NULL)
         return ERR_FULL;
     int err = worker_submit(entry->content->worker, &job->job);
@@ -284,7 +304,7 @@ static void on_images(int err, struct tile_image *const *images, size_t count, v
     bool same = false;
     entry->loading = NULL;
     if (err == 0) {
-        content_etag(etag, entry->kind, entry->gzip, &content->config, images, count);
+        content_etag(etag, &entry->part, &content->config, images, count);
         same = entry->body != NULL && strcmp(etag, entry->etag) == 0;
         if (!same)
             err = make(entry, images, count);
@@ -304,14 +324,14 @@ static void begin(void *arg)
 {
     struct entry *entry = arg;
     struct content *content = entry->content;
-    size_t count = entry->kind == CONTENT_TILE ? 1 : geom_count(&content->config.geom);
+    size_t count = count_of(&entry->part, &content->config.geom);
     struct tile *tiles = calloc(count, sizeof *tiles);
     if (tiles == NULL) {
         answer_all(entry, ERR_FULL);
         return;
     }
     for (size_t i = 0; i < count; i++)
-        tiles[i] = entry->kind == CONTENT_TILE ? entry->tile : geom_tile_at(&content->config.geom, (uint32_t)i);
+        tiles[i] = tile_of(&entry->part, &content->config.geom, (uint32_t)i);
     // The answer may come before it returns, and then the entry may be gone.
     struct hub_request *loading = hub_images(content->hub, tiles, count, on_images, entry);
     free(tiles);
@@ -390,13 +410,15 @@ void content_configure(struct content *content, const struct canvas_config *conf
     content->config = *config;
 }
 
-static int check(const struct content *content, enum content_kind kind, struct tile tile)
+static int check(const struct content *content, const struct content_part *part)
 {
     const struct geom *geom = &content->config.geom;
     if (content->config.version == 0)
         return ERR_CLOSED;
-    if (kind == CONTENT_TILE)
-        return geom_has_tile(geom, tile) ? 0 : ERR_RANGE;
+    if (part->kind == CONTENT_TILE)
+        return geom_has_tile(geom, part->tile) ? 0 : ERR_RANGE;
+    if (part->kind == CONTENT_REGION)
+        return count_of(part, geom) > 0 ? 0 : ERR_RANGE;
     return geom->width <= LIMIT_WHOLE_CANVAS && geom->height <= LIMIT_WHOLE_CANVAS ? 0 : ERR_RANGE;
 }
 
@@ -413,14 +435,15 @@ static struct content_request *wait_for(struct entry *entry, content_cb cb, void
     return request;
 }
 
-struct content_request *content_get(struct content *content, enum content_kind kind, struct tile tile, bool gzip,
-                                    content_cb cb, void *arg)
+struct content_request *content_get(struct content *content, const struct content_part *asked, content_cb cb, void *arg)
 {
+    struct content_part part = *asked;
+    part.gzip = asked->gzip && asked->kind != CONTENT_PNG && asked->kind != CONTENT_REGION;
     content->stats.requests++;
-    int err = check(content, kind, tile);
+    int err = check(content, &part);
     if (err == 0 && content->waiting >= WAITING_MAX)
         err = ERR_FULL;
-    struct entry *entry = err == 0 ? entry_for(content, kind, tile, gzip && kind != CONTENT_PNG) : NULL;
+    struct entry *entry = err == 0 ? entry_for(content, &part) : NULL;
     if (entry == NULL) {
         cb(err != 0 ? err : ERR_FULL, NULL, arg);
         return NULL;

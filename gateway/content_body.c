@@ -4,14 +4,14 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <zlib.h>
 
 #include "common/core/bytes.h"
 #include "common/core/mix.h"
 #include "gateway/canvas_png.h"
+#include "gateway/gzip.h"
+#include "gateway/region_png.h"
 
 #define TILE_HEAD 16u
-#define GZIP_WINDOW (MAX_WBITS + 16) // zlib's way of saying gzip
 
 static uint64_t digest(const struct canvas_config *config, struct tile_image *const *images, size_t count)
 {
@@ -31,12 +31,13 @@ void content_position(char to[CONTENT_POSITION_SIZE], struct position pos)
     snprintf(to, CONTENT_POSITION_SIZE, "%" PRIu64 "-%" PRIu32, pos.epoch, pos.seq);
 }
 
-void content_etag(char to[CONTENT_ETAG_SIZE], enum content_kind kind, bool gzip, const struct canvas_config *config,
+void content_etag(char to[CONTENT_ETAG_SIZE], const struct content_part *part, const struct canvas_config *config,
                   struct tile_image *const *images, size_t count)
 {
-    const char *encoding = kind == CONTENT_PNG ? "png" : gzip ? "gzip" : "raw";
+    bool picture = part->kind == CONTENT_PNG || part->kind == CONTENT_REGION;
+    const char *encoding = picture ? "png" : part->gzip ? "gzip" : "raw";
     char position[CONTENT_POSITION_SIZE];
-    if (kind == CONTENT_TILE)
+    if (part->kind == CONTENT_TILE)
         content_position(position, images[0]->pos);
     else
         snprintf(position, sizeof position, "%016" PRIx64, digest(config, images, count));
@@ -69,50 +70,30 @@ static struct shared_buf *raw_canvas(struct tile_image *const *images, size_t co
     return buf;
 }
 
-static struct shared_buf *gzipped(struct shared_buf *raw)
-{
-    z_stream stream = {0};
-    if (deflateInit2(&stream, Z_BEST_SPEED, Z_DEFLATED, GZIP_WINDOW, MAX_MEM_LEVEL, Z_DEFAULT_STRATEGY) != Z_OK)
-        return NULL;
-    uLong bound = deflateBound(&stream, raw->len);
-    struct shared_buf *buf = shared_buf_new(bound);
-    if (buf != NULL) {
-        stream.next_in = raw->bytes;
-        stream.avail_in = (uInt)raw->len;
-        stream.next_out = buf->bytes;
-        stream.avail_out = (uInt)bound;
-        bool done = deflate(&stream, Z_FINISH) == Z_STREAM_END;
-        buf->len = stream.total_out;
-        struct shared_buf *exact = done ? realloc(buf, sizeof *buf + buf->len) : NULL;
-        if (!done)
-            shared_buf_unref(buf);
-        buf = !done ? NULL : exact != NULL ? exact : buf;
-    }
-    deflateEnd(&stream);
-    return buf;
-}
-
-static struct shared_buf *png(const struct canvas_config *config, struct tile_image *const *images, size_t count)
+static struct shared_buf *png(const struct content_part *part, const struct canvas_config *config,
+                              struct tile_image *const *images, size_t count)
 {
     const uint8_t **tiles = calloc(count, sizeof(const uint8_t *));
     if (tiles == NULL)
         return NULL;
     for (size_t i = 0; i < count; i++)
         tiles[i] = images[i]->px;
-    struct shared_buf *buf = canvas_png(&config->geom, &config->palette, tiles);
+    struct shared_buf *buf = part->kind == CONTENT_PNG
+                                 ? canvas_png(&config->geom, &config->palette, tiles)
+                                 : region_png(&config->geom, &config->palette, &part->region, tiles);
     free(tiles);
     return buf;
 }
 
-struct shared_buf *content_make(enum content_kind kind, bool gzip, const struct canvas_config *config,
+struct shared_buf *content_make(const struct content_part *part, const struct canvas_config *config,
                                 struct tile_image *const *images, size_t count)
 {
-    if (kind == CONTENT_PNG)
-        return png(config, images, count);
-    struct shared_buf *raw = kind == CONTENT_TILE ? raw_tile(images[0]) : raw_canvas(images, count);
-    if (raw == NULL || !gzip)
+    if (part->kind == CONTENT_PNG || part->kind == CONTENT_REGION)
+        return png(part, config, images, count);
+    struct shared_buf *raw = part->kind == CONTENT_TILE ? raw_tile(images[0]) : raw_canvas(images, count);
+    if (raw == NULL || !part->gzip)
         return raw;
-    struct shared_buf *packed = gzipped(raw);
+    struct shared_buf *packed = gzip_fast(raw);
     shared_buf_unref(raw);
     return packed;
 }

@@ -145,6 +145,20 @@ static int add_metrics(struct edge *edge, struct metrics *metrics)
          .help = "Sessions asked for.",
          .labels = "result=\"refused\"",
          .value = &stats->sessions_refused},
+        {.name = "tessera_gateway_lookups_total",
+         .type = METRICS_COUNTER,
+         .help = "Questions about pixels, users and regions.",
+         .labels = "result=\"asked\"",
+         .value = &stats->lookups},
+        {.name = "tessera_gateway_lookups_total",
+         .type = METRICS_COUNTER,
+         .help = "Questions about pixels, users and regions.",
+         .labels = "result=\"refused\"",
+         .value = &stats->lookups_refused},
+        {.name = "tessera_gateway_lookups_waiting",
+         .type = METRICS_GAUGE,
+         .help = "Questions about pixels and users that Redis has not answered.",
+         .value = &stats->lookups_waiting},
     };
     int err = metrics_add(metrics, rows, sizeof rows / sizeof rows[0]);
     for (int reason = 0; err == 0 && reason < CONN_REASON_COUNT; reason++) {
@@ -183,12 +197,14 @@ struct edge *edge_new(struct loop *loop, struct metrics *metrics, const struct e
     edge->handshakes_max = handshakes_max(options->max_sockets);
     for (int list = 0; list < CONN_LISTS; list++)
         deadlines_init(&edge->lists[list], list_ms[list]);
+    bucket_init(&edge->pixels, EDGE_PIXELS_PER_SECOND, EDGE_PIXELS_PER_SECOND, loop_now(loop));
     loop_timer_init(&edge->tick, loop, on_tick, edge);
     edge_broadcast_init(edge);
     edge->limits =
         limits_new(&(struct limits_options){.connections_per_address = options->connections_per_address,
                                             .new_connections_per_minute = options->new_connections_per_minute,
                                             .sessions_per_minute = options->sessions_per_minute,
+                                            .lookups_per_second = options->lookups_per_second,
                                             .idle_entries_max = IDLE_ADDRESSES_MAX});
     if (edge->limits == NULL || add_metrics(edge, metrics) != 0) {
         edge_free(edge);
@@ -203,6 +219,7 @@ void edge_free(struct edge *edge)
         return;
     loop_timer_disarm(&edge->tick);
     edge_broadcast_fini(edge);
+    api_heat_fini(edge);
     limits_free(edge->limits);
     ws_recv_pool_fini(&edge->recv_pool);
     free(edge->clients);
@@ -211,8 +228,11 @@ void edge_free(struct edge *edge)
 
 struct cluster_events edge_cluster_events(struct edge *edge)
 {
-    return (struct cluster_events){
-        .on_verdict = edge_on_verdict, .on_config = edge_on_config, .on_status = edge_on_status, .arg = edge};
+    return (struct cluster_events){.on_verdict = edge_on_verdict,
+                                   .on_config = edge_on_config,
+                                   .on_status = edge_on_status,
+                                   .on_erased = edge_on_erased,
+                                   .arg = edge};
 }
 
 void edge_set_tls(struct edge *edge, SSL_CTX *tls)

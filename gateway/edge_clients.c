@@ -56,3 +56,14 @@ void edge_remove_client(struct edge *edge, struct conn *conn)
     if (edge->holes >= HOLES_MIN && edge->holes > edge->places / 2)
         close_holes(edge);
 }
+
+// Rare enough to look at everybody.
+void edge_on_erased(uint64_t user, void *arg)
+{
+    struct edge *edge = arg;
+    for (uint32_t at = 0; at < edge->places; at++) {
+        struct conn *conn = edge->clients[at];
+        if (conn != NULL && conn->state == CONN_WS && conn->ws.user == user)
+            ws_conn_close(&conn->ws, WS_CLOSE_ERASED, "the user was erased");
+    }
+}

@@ -7,6 +7,8 @@
 
 #define EDGE_READ_SIZE 16384u
 #define EDGE_BODY_BYTES_MAX (256 << 20) // of bodies that HTTP clients are being sent; the whole canvas is 16 MiB
+#define EDGE_PIXELS_PER_SECOND 1000u
+#define EDGE_LOOKUPS_WAITING_MAX 256
 #define EDGE_ACCEPTS_PER_TURN 64u
 #define EDGE_TLS_ACCEPTS_PER_TURN 16u // a handshake costs 50 times as much as an accept
 
@@ -30,6 +32,8 @@ struct edge_stats {
     struct hist handshake_us;
     int64_t handshakes; // connections in CONN_TLS
     uint64_t sessions_issued, sessions_renewed, sessions_refused;
+    uint64_t lookups, lookups_refused;
+    int64_t lookups_waiting;
     int64_t sockets;
     int64_t clients;    // WebSockets
     int64_t body_bytes; // of HTTP bodies on their way, each counted once
@@ -41,11 +45,19 @@ struct broadcast {
     uint32_t at; // next place of the array
 };
 
+// GET /api/v1/heat: one answer for all who ask within some seconds.
+struct edge_heat {
+    struct shared_buf *json; // NULL: none yet
+    struct monotime made;
+};
+
 struct edge {
     struct loop *loop;
     struct edge_options options;
     struct edge_parts parts;
     struct limits *limits;
+    struct bucket pixels; // of all addresses
+    struct edge_heat heat;
     struct listener listeners[2]; // plain, proxied
     struct deadlines lists[CONN_LISTS];
     struct loop_timer tick;
@@ -88,6 +100,10 @@ struct edge {
 // Array of clients (edge_clients.c).
 MUST_CHECK int edge_add_client(struct edge *edge, struct conn *conn);
 void edge_remove_client(struct edge *edge, struct conn *conn);
+void edge_on_erased(uint64_t user, void *arg);
+
+// api_heat.c
+void api_heat_fini(struct edge *edge);
 
 // edge_listen.c
 void edge_stop_listening(struct edge *edge);

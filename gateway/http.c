@@ -156,8 +156,8 @@ static int check_body(struct http_request *request, const char *buffer)
     }
     if (len == 0)
         return refuse(request, 400, "malformed Content-Length");
-    if (value > 0 &&
-        (request->parser.method != HTTP_POST || http_request_lists(request, buffer, "connection", "upgrade")))
+    if (value > 0 && ((request->parser.method != HTTP_POST && request->parser.method != HTTP_PUT) ||
+                      http_request_lists(request, buffer, "connection", "upgrade")))
         return refuse(request, 400, "a body is not accepted here");
     if (value > HTTP_BODY_MAX)
         return refuse(request, 413, "body is longer than 1024 bytes");

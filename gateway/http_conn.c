@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "gateway/api_wait.h"
 #include "gateway/edge_internal.h"
 #include "gateway/http_reply.h"
 
@@ -134,6 +135,13 @@ static void take_body(struct conn *conn, struct shared_buf *body)
 
 // ---- Answering ------------------------------------------------------------------------------------------------------
 
+static enum http_persistence persistence_of(const struct http_conn *http)
+{
+    if (http->close_after)
+        return HTTP_CLOSE;
+    return http->request.parser.http_minor == 0 ? HTTP_KEEP_1_0 : HTTP_KEEP;
+}
+
 void http_reply(struct conn *conn, const struct http_reply *reply)
 {
     struct http_conn *http = conn->http;
@@ -141,6 +149,7 @@ void http_reply(struct conn *conn, const struct http_reply *reply)
         return;
     http->waiting = false;
     http->content = NULL;
+    api_wait_end(http);
     size_t length = reply->body != NULL ? reply->body->len : reply->text_len;
     size_t text_len = http->head_only || reply->body != NULL ? 0 : reply->text_len;
     http->out = malloc(HTTP_REPLY_HEAD_MAX + text_len);
@@ -150,7 +159,7 @@ void http_reply(struct conn *conn, const struct http_reply *reply)
     }
     struct http_reply full = *reply;
     full.hsts = conn->secure ? conn->edge->hsts : NULL;
-    http->out_len = http_reply_head((char *)http->out, HTTP_REPLY_HEAD_MAX, &full, length, !http->close_after,
+    http->out_len = http_reply_head((char *)http->out, HTTP_REPLY_HEAD_MAX, &full, length, persistence_of(http),
                                     loop_wall_ms(conn->edge->loop) / 1000);
     if (http->out_len == 0) {
         conn_doom(conn, CONN_REASON_IO); // headers of ours that do not fit: never sent by halves
@@ -295,6 +304,7 @@ void http_conn_free(struct conn *conn)
         return;
     if (http->content != NULL)
         content_cancel(http->content);
+    api_wait_end(http);
     drop_body(conn->edge, http);
     free(http->out);
     free(http->buffer);

@@ -12,6 +12,7 @@
 
 struct conn;
 struct content_request;
+struct api_wait;
 
 // Exists while a request or an answer is in pieces.
 struct http_conn {
@@ -30,6 +31,7 @@ struct http_conn {
     struct shared_buf *body;
     size_t sent;                     // of both
     struct content_request *content; // that the answer waits for
+    struct api_wait *wait;           // the same
 };
 
 // The request is whole: finds who answers it (routes.c).

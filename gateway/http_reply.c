@@ -10,6 +10,7 @@ static const struct {
     const char *code;
 } statuses[] = {
     {200, "OK", "ok"},
+    {204, "No Content", "no_content"},
     {304, "Not Modified", "not_modified"},
     {308, "Permanent Redirect", "permanent_redirect"},
     {400, "Bad Request", "bad_request"},
@@ -18,6 +19,7 @@ static const struct {
     {404, "Not Found", "not_found"},
     {405, "Method Not Allowed", "method_not_allowed"},
     {408, "Request Timeout", "timeout"},
+    {409, "Conflict", "conflict"},
     {413, "Content Too Large", "too_large"},
     {417, "Expectation Failed", "expectation_failed"},
     {426, "Upgrade Required", "upgrade_required"},
@@ -46,16 +48,17 @@ const char *http_reply_code(uint16_t status)
     return statuses[find(status)].code;
 }
 
-size_t http_reply_head(char *to, size_t size, const struct http_reply *reply, size_t length, bool keep_alive,
-                       int64_t unix_s)
+size_t http_reply_head(char *to, size_t size, const struct http_reply *reply, size_t length,
+                       enum http_persistence persistence, int64_t unix_s)
 {
+    static const char *const lines[] = {"Connection: close\r\n", "", "Connection: keep-alive\r\n"};
     char date[40];
     struct tm tm;
     time_t time = (time_t)unix_s;
     gmtime_r(&time, &tm);
     strftime(date, sizeof date, "%a, %d %b %Y %H:%M:%S GMT", &tm);
     char content[96] = "";
-    if (reply->status != 304)
+    if (reply->status != 304 && reply->status != 204)
         snprintf(content, sizeof content, "Content-Length: %zu\r\n", length);
     int n = snprintf(to, size,
                      "HTTP/1.1 %u %s\r\n"
@@ -66,7 +69,7 @@ size_t http_reply_head(char *to, size_t size, const struct http_reply *reply, si
                      reply->status, http_reply_phrase(reply->status), date, content,
                      reply->type != NULL ? "Content-Type: " : "", reply->type != NULL ? reply->type : "",
                      reply->type != NULL ? "\r\n" : "", reply->headers != NULL ? reply->headers : "",
-                     reply->hsts != NULL ? reply->hsts : "", keep_alive ? "" : "Connection: close\r\n");
+                     reply->hsts != NULL ? reply->hsts : "", lines[persistence]);
     return n > 0 && (size_t)n < size ? (size_t)n : 0;
 }
 

@@ -22,10 +22,13 @@ struct http_reply {
     struct shared_buf *body;
 };
 
+// What becomes of the connection. HTTP/1.0 closes unless both say otherwise (RFC 7230, 6.3).
+enum http_persistence { HTTP_CLOSE, HTTP_KEEP, HTTP_KEEP_1_0 };
+
 // Writes the head, `length` for Content-Length; returns its bytes. More than `size` never are: the caller's `headers`
 // are short.
-size_t http_reply_head(char *to, size_t size, const struct http_reply *reply, size_t length, bool keep_alive,
-                       int64_t unix_s);
+size_t http_reply_head(char *to, size_t size, const struct http_reply *reply, size_t length,
+                       enum http_persistence persistence, int64_t unix_s);
 
 // The answer to the request that the connection holds; it may come later than the request's handler. Exactly one.
 void http_reply(struct conn *conn, const struct http_reply *reply);

@@ -184,11 +184,10 @@ struct hub *hub_new(struct loop *loop, struct metrics *metrics, struct store *st
         .snaps = &hub->snaps,
         .bus = bus_stats(hub->bus),
     };
-    if (hub_metrics_add(metrics, &parts) != 0) {
+    if (hub_metrics_add(metrics, &parts) != 0 || store_on_state(store, on_store_state, hub) != 0) {
         hub_free(hub);
         return NULL;
     }
-    store_on_state(store, on_store_state, hub);
     return hub;
 }
 

@@ -3,9 +3,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define HASH_NONFATAL_OOM 1
-#include <uthash.h>
 #include <utlist.h>
+
+#include "common/core/bucket.h"
+#include "gateway/hash_table.h"
 
 #define MINUTE_US INT64_C(60000000)
 
@@ -20,6 +21,7 @@ struct entry {
     uint32_t connections[LIMITS_KINDS];
     struct minute sessions, arrivals;
     struct bucket messages;
+    struct bucket lookups;     // burst 0 at first: not begun
     struct entry *prev, *next; // in `idle`, oldest first, while it holds no connection
     UT_hash_handle hh;
 };
@@ -182,6 +184,26 @@ int limits_session(struct limits *limits, const struct addr *addr, struct monoti
     int err = minute_take(&entry->sessions, limits->options.sessions_per_minute, now, &left_us);
     if (err != 0)
         *retry_s = (uint32_t)((left_us + 999999) / 1000000);
+    if (!is_held(entry))
+        make_idle(limits, entry);
+    return err;
+}
+
+int limits_lookup(struct limits *limits, const struct addr *addr, uint32_t cost, struct monotime now, uint32_t *retry_s)
+{
+    uint32_t rate = limits->options.lookups_per_second;
+    int err = 0;
+    if (rate == 0)
+        return 0;
+    struct entry *entry = take(limits, addr);
+    if (entry == NULL)
+        return ERR_NOMEM;
+    if (entry->lookups.burst == 0)
+        bucket_init(&entry->lookups, rate, rate * LIMITS_LOOKUP_BURST, now);
+    if (!bucket_take(&entry->lookups, now, cost)) {
+        *retry_s = (uint32_t)((bucket_wait_ms(&entry->lookups, now, cost) + 999) / 1000);
+        err = ERR_FULL;
+    }
     if (!is_held(entry))
         make_idle(limits, entry);
     return err;

@@ -1,4 +1,5 @@
-// What one address may have: connections at once, new ones a minute, sessions a minute, messages a second. Pure. The
+// What one address may have: connections at once, new ones a minute, sessions a minute, messages and lookups a
+// second. Pure. The
 // table is bounded; entries that hold connections stay, and of the others the least recently used goes first.
 #pragma once
 
@@ -13,6 +14,8 @@
 
 struct limits;
 
+#define LIMITS_LOOKUP_BURST 8u
+
 // What is counted apart: connections that were not upgraded, and WebSockets.
 enum limits_kind { LIMITS_HTTP, LIMITS_WS };
 #define LIMITS_KINDS 2
@@ -21,6 +24,7 @@ struct limits_options {
     uint32_t connections_per_address;    // of each kind; 0 = off
     uint32_t new_connections_per_minute; // 0 = off
     uint32_t sessions_per_minute;        // 0 = off
+    uint32_t lookups_per_second;         // with a burst of LIMITS_LOOKUP_BURST times that; 0 = off
     uint32_t idle_entries_max;           // addresses remembered that hold no connection
 };
 
@@ -43,6 +47,10 @@ struct bucket *limits_messages(struct limits *limits, const struct addr *addr);
 
 // One more session. 0; ERR_FULL with the seconds to wait (1 … 60) in *retry_s; ERR_NOMEM.
 MUST_CHECK int limits_session(struct limits *limits, const struct addr *addr, struct monotime now, uint32_t *retry_s);
+
+// Something is read, or written, for one who is not connected: `cost` lookups. Errors as above.
+MUST_CHECK int limits_lookup(struct limits *limits, const struct addr *addr, uint32_t cost, struct monotime now,
+                             uint32_t *retry_s);
 
 // For tests and metrics.
 size_t limits_addresses(const struct limits *limits);

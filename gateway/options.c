@@ -51,6 +51,12 @@ static const struct conf_option rows[] = {
      .help = "WebSockets at once; 0 for as many as the limit of open files allows"},
     {.name = "sessions-per-minute", .type = CONF_INT, .fallback = "60", .min = 0, .max = 1000000, .offset = AT(sessions_per_minute),
      .help = "new guests of one address in a minute; 0 for no limit"},
+    {.name = "lookups-per-second", .type = CONF_INT, .fallback = "10", .min = 0, .max = 1000000, .offset = AT(lookups_per_second),
+     .help = "questions of one address about pixels, users and regions, with a burst of eight times that; 0 for no limit"},
+    {.name = "name-wait", .type = CONF_DURATION, .fallback = "24h", .min = 0, .max = INT64_C(31536000000), .offset = AT(name_keep_ms),
+     .help = "time for which a chosen name is kept before its user may choose another"},
+    {.name = "public-origin", .type = CONF_STRING, .fallback = "", .max = 256, .offset = AT(public_origin),
+     .help = "where people find this canvas, as scheme://host[:port], for the previews of links; empty for what each of them asked for"},
     {.name = "session-life", .type = CONF_DURATION, .fallback = "720h", .min = 60000, .max = INT64_C(31536000000), .offset = AT(session_life_ms),
      .help = "time after which an unused session ends"},
     {.name = "replica-memory", .type = CONF_SIZE, .fallback = "512MiB", .min = 1 << 20, .max = INT64_C(1) << 40, .offset = AT(replica_memory),
@@ -116,5 +122,8 @@ int options_check(const struct options *options, char *error, size_t error_size)
         return bad(error, error_size, "tick-min is above tick-max");
     if (origin_check_list(options->allowed_origins) != 0)
         return bad(error, error_size, "allowed-origins: each is scheme://host or scheme://host:port");
+    if (options->public_origin[0] != '\0' &&
+        (strpbrk(options->public_origin, " ,\"'<>&") != NULL || origin_check_list(options->public_origin) != 0))
+        return bad(error, error_size, "public-origin: scheme://host or scheme://host:port");
     return 0;
 }

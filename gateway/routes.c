@@ -6,6 +6,7 @@
 #include "gateway/edge_internal.h"
 #include "gateway/http_reply.h"
 #include "gateway/origin.h"
+#include "gateway/page.h"
 #include "gateway/redirect.h"
 #include "gateway/session.h"
 
@@ -30,6 +31,11 @@ static const struct {
     {"/api/v1/tiles", false, GET_OR_HEAD, ALLOW_GET, api_tiles},
     {"/api/v1/tiles/", true, GET_OR_HEAD, ALLOW_GET, api_tile},
     {"/api/v1/session", false, 1u << HTTP_POST, "Allow: POST\r\n", api_session},
+    {"/api/v1/pixel/", true, GET_OR_HEAD, ALLOW_GET, api_pixel},
+    {"/api/v1/me", false, GET_OR_HEAD | 1u << HTTP_PUT | 1u << HTTP_DELETE, "Allow: GET, HEAD, PUT, DELETE\r\n",
+     api_me},
+    {"/api/v1/region.png", false, GET_OR_HEAD, ALLOW_GET, api_region},
+    {"/api/v1/heat", false, GET_OR_HEAD, ALLOW_GET, api_heat},
     {"/livez", false, GET_OR_HEAD, ALLOW_GET, api_livez},
     {"/readyz", false, GET_OR_HEAD, ALLOW_GET, api_readyz},
     {"/ws", false, 1u << HTTP_GET, "Allow: GET\r\n", api_ws},
@@ -41,14 +47,19 @@ static bool is_allowed(const struct call *call, uint32_t methods)
     return method < 32 && (methods >> method & 1u) != 0;
 }
 
+void page_headers(char to[PAGE_HEADERS_SIZE], const char *etag, bool varies, bool gzip)
+{
+    snprintf(to, PAGE_HEADERS_SIZE, "ETag: %s\r\nCache-Control: no-cache\r\n%s%s" PAGE_HEADERS, etag,
+             varies ? "Vary: Accept-Encoding\r\n" : "", gzip ? "Content-Encoding: gzip\r\n" : "");
+}
+
 static void serve_file(const struct call *call, const struct static_file *file)
 {
-    char headers[1024];
+    char headers[PAGE_HEADERS_SIZE];
     bool gzip = file->gzip != NULL && http_request_takes_gzip(call->request, call->buffer);
     const char *etag = gzip ? file->gzip_etag : file->etag;
     bool same = http_request_matches(call->request, call->buffer, etag);
-    snprintf(headers, sizeof headers, "ETag: %s\r\nCache-Control: no-cache\r\n%s%s" PAGE_HEADERS, etag,
-             file->gzip != NULL ? "Vary: Accept-Encoding\r\n" : "", gzip && !same ? "Content-Encoding: gzip\r\n" : "");
+    page_headers(headers, etag, file->gzip != NULL, gzip && !same);
     http_reply(call->conn, &(struct http_reply){.status = same ? 304 : 200,
                                                 .type = same ? NULL : file->type,
                                                 .headers = headers,
@@ -64,7 +75,7 @@ static void serve_page(const struct call *call)
         http_reply_error(call->conn, 404, "no such page", NULL);
     else if (!is_allowed(call, GET_OR_HEAD))
         http_reply_error(call->conn, 405, "only GET", ALLOW_GET);
-    else
+    else if (call->path_len > 1 || !page_serve(call, file))
         serve_file(call, file);
 }
 
@@ -90,6 +101,8 @@ void routes_handle(struct conn *conn, struct http_conn *http)
     call.path = call.buffer + request->target.at;
     const char *query = memchr(call.path, '?', request->target.len);
     call.path_len = query != NULL ? (size_t)(query - call.path) : request->target.len;
+    if (query != NULL)
+        call.query = (struct query){query + 1, request->target.len - call.path_len - 1};
     for (size_t i = 0; i < sizeof routes / sizeof routes[0]; i++) {
         size_t len = strlen(routes[i].path);
         if (call.path_len < len || (call.path_len > len && !routes[i].prefix) ||
@@ -124,4 +137,19 @@ int route_session(const struct call *call, struct session *session)
 {
     struct edge *edge = call->conn->edge;
     return session_read(session, edge->options.keys, call->request, call->buffer, loop_wall_s(edge->loop));
+}
+
+bool route_lookup_ok(const struct call *call, uint32_t cost, const char *headers)
+{
+    struct edge *edge = call->conn->edge;
+    uint32_t retry_s = 1;
+    edge->stats.lookups++;
+    int err = limits_lookup(edge->limits, &call->conn->addr, cost, loop_now(edge->loop), &retry_s);
+    if (err == 0)
+        return true;
+    char lines[160];
+    snprintf(lines, sizeof lines, "%sRetry-After: %u\r\n", headers, retry_s);
+    edge->stats.lookups_refused++;
+    http_reply_error(call->conn, 429, "too many questions from this address", lines);
+    return false;
 }

@@ -5,6 +5,7 @@
 
 #include "gateway/conn.h"
 #include "gateway/http_conn.h"
+#include "gateway/query.h"
 
 // A request on its way to its handler.
 struct call {
@@ -14,16 +15,27 @@ struct call {
     const char *buffer; // of the request's spans
     const char *path;   // without the query; not terminated
     size_t path_len;
+    struct query query;
 };
 
 typedef void route_handler(const struct call *call);
 
-route_handler api_canvas, api_tile, api_tiles, api_png, api_livez, api_readyz; // api.c
-route_handler api_session;                                                     // api_session.c
-route_handler api_ws;                                                          // api_ws.c
+route_handler api_canvas, api_tile, api_tiles, api_png, api_region, api_livez, api_readyz; // api.c
+route_handler api_pixel;                                                                   // api_pixel.c
+route_handler api_me;                                                                      // api_me.c
+route_handler api_heat;                                                                    // api_heat.c
+route_handler api_session;                                                                 // api_session.c
+route_handler api_ws;                                                                      // api_ws.c
+
+// Decimal without leading zeros, up to 65535; moves *at behind it.
+bool route_parse_u16(const char **at, const char *end, uint16_t *value);
 
 // A page's script of another origin speaks: answered with 403, false.
 bool route_origin_ok(const struct call *call);
+
+// The address asks for more than it may: answered with 429 (`headers` are further ones, each with CR LF, or empty),
+// false.
+bool route_lookup_ok(const struct call *call, uint32_t cost, const char *headers);
 
 // The session that the request carries, or an error (session_read).
 struct session;

@@ -186,8 +186,10 @@ bool store_ready(const struct store *store)
     return redis_conn_is_ready(store->conn);
 }
 
-void store_on_state(struct store *store, void (*cb)(bool ready, void *arg), void *arg)
+int store_on_state(struct store *store, void (*cb)(bool ready, void *arg), void *arg)
 {
-    if (store->listener_count < STORE_LISTENERS_MAX)
-        store->listeners[store->listener_count++] = (struct store_listener){cb, arg};
+    if (store->listener_count == STORE_LISTENERS_MAX)
+        return ERR_FULL;
+    store->listeners[store->listener_count++] = (struct store_listener){cb, arg};
+    return 0;
 }

@@ -1,6 +1,7 @@
-// What store reads and writes of {cluster}: configuration, view, the beat.
+// What store reads and writes of {cluster}: configuration, view, the beat, heat.
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "common/core/pressure.h"
@@ -146,4 +147,57 @@ void store_online_leave(struct store *store, uint64_t gateway)
     int err = redis_conn_command(store->conn, args, 3, NULL, NULL);
     if (err != 0)
         log_debug("online count not taken out", LOG_ERR(err));
+}
+
+// ---- Heat ----------------------------------------------------------------------------------------------------------
+
+static void finish_heat(struct store_request *request)
+{
+    struct store_heat *heat = request->answer.heat.heat;
+    if (request->err == 0)
+        store_heat_at(heat, request->answer.heat.now_ms);
+    if (!request->abandoned)
+        request->cb.heat(request->err, request->err == 0 ? heat : NULL, request->arg);
+    free(heat);
+}
+
+static void on_heat(void *arg, const redisReply *reply)
+{
+    struct store_request *request = arg;
+    int err = store_check(request->store, reply);
+    if (err == 0)
+        err = store_checked(request->store, store_reply_heat(reply, request->answer.heat.heat));
+    store_join(request, err);
+}
+
+static void on_heat_time(void *arg, const redisReply *reply)
+{
+    struct store_request *request = arg;
+    int err = store_check(request->store, reply);
+    if (err == 0)
+        err = store_checked(request->store, store_reply_time(reply, &request->answer.heat.now_ms));
+    store_join(request, err);
+}
+
+void store_heat(struct store *store, store_heat_cb cb, void *arg)
+{
+    struct store_request *request = store_request_new(store, (union store_cb){.heat = cb}, arg);
+    struct store_heat *heat = calloc(1, sizeof *heat);
+    if (request == NULL || heat == NULL) {
+        store_request_free(request);
+        free(heat);
+        cb(ERR_NOMEM, NULL, arg);
+        return;
+    }
+    char last[12];
+    snprintf(last, sizeof last, "%u", STORE_HEAT_MAX - 1u);
+    const struct redis_arg range[] = {REDIS_ARG_TEXT("ZRANGE"), REDIS_ARG_TEXT(KEY_HEAT), REDIS_ARG_TEXT("0"),
+                                      REDIS_ARG_TEXT(last),     REDIS_ARG_TEXT("REV"),    REDIS_ARG_TEXT("WITHSCORES")};
+    const struct redis_arg time = REDIS_ARG_TEXT("TIME");
+    request->answer.heat.heat = heat;
+    request->finish = finish_heat;
+    request->pending = 1;
+    store_joined(request, redis_conn_command(store->conn, range, 6, on_heat, request));
+    store_joined(request, redis_conn_command(store->conn, &time, 1, on_heat_time, request));
+    store_join(request, 0);
 }

@@ -4,8 +4,6 @@
 #include "common/io/redis_conn.h"
 #include "gateway/store.h"
 
-#define STORE_LISTENERS_MAX 4
-
 struct store_listener {
     void (*cb)(bool ready, void *arg);
     void *arg;
@@ -28,9 +26,14 @@ union store_cb {
     store_snapshot_cb snapshot;
     store_position_cb position;
     store_log_cb log;
+    store_names_cb names;
+    store_rename_cb rename;
+    store_erase_cb erase;
+    store_heat_cb heat;
+    store_pixel_cb pixel;
 };
 
-// One question, of one or two commands; answered when the last of them is.
+// One question, of one or more commands; answered when the last of them is.
 struct store_request {
     struct store *store;
     struct store_request *prev, *next;
@@ -41,11 +44,16 @@ struct store_request {
     uint32_t pending;
     void (*finish)(struct store_request *request);
     union {
-        struct {
-            struct user_record record;
-            uint64_t now_ms;
-        } user;
+        struct store_user user;
         struct store_online online;
+        struct {
+            uint64_t now_ms;
+            struct store_heat *heat; // owned
+        } heat;
+        struct {
+            size_t count, read;
+            struct store_name *names; // owned
+        } names;
     } answer;
 };
 

@@ -3,16 +3,17 @@
 #include <string.h>
 
 #include "common/core/bytes.h"
+#include "gateway/store_reply_impl.h"
 #include "proto/limits.h"
 
 #define TILE_LEN_MAX ((size_t)GEOM_EDGE_MAX * GEOM_EDGE_MAX)
 
-static bool is_text(const redisReply *reply)
+bool store_reply_is_text(const redisReply *reply)
 {
     return reply->type == REDIS_REPLY_STRING || reply->type == REDIS_REPLY_STATUS;
 }
 
-static bool is_array(const redisReply *reply)
+bool store_reply_is_array(const redisReply *reply)
 {
     return reply->type == REDIS_REPLY_ARRAY;
 }
@@ -34,7 +35,7 @@ static int number_of(const char *text, size_t len, uint64_t max, uint64_t *out)
 }
 
 // An integer, as Redis has two ways of writing it. Nil is 0: a field that was never written.
-static int number_at(const redisReply *reply, size_t i, uint64_t max, uint64_t *out)
+int store_reply_number(const redisReply *reply, size_t i, uint64_t max, uint64_t *out)
 {
     const redisReply *item = reply->element[i];
     *out = 0;
@@ -44,7 +45,7 @@ static int number_at(const redisReply *reply, size_t i, uint64_t max, uint64_t *
         *out = (uint64_t)item->integer;
         return item->integer < 0 || *out > max ? ERR_MALFORMED : 0;
     }
-    return is_text(item) ? number_of(item->str, item->len, max, out) : ERR_MALFORMED;
+    return store_reply_is_text(item) ? number_of(item->str, item->len, max, out) : ERR_MALFORMED;
 }
 
 static int hex_u64(const char *text, size_t len, uint64_t *out)
@@ -65,7 +66,7 @@ static bool text_is(const redisReply *reply, const char *text)
 
 static int view_field(const redisReply *name, const redisReply *value, struct member_view *view)
 {
-    if (!is_text(name) || !is_text(value))
+    if (!store_reply_is_text(name) || !store_reply_is_text(value))
         return ERR_MALFORMED;
     if (text_is(name, "view"))
         return number_of(value->str, value->len, INT64_MAX, &view->number);
@@ -80,7 +81,7 @@ static int view_field(const redisReply *name, const redisReply *value, struct me
 int store_reply_view(const redisReply *reply, struct member_view *view)
 {
     *view = (struct member_view){0};
-    if (!is_array(reply) || reply->elements % 2 != 0)
+    if (!store_reply_is_array(reply) || reply->elements % 2 != 0)
         return ERR_MALFORMED;
     for (size_t i = 0; i < reply->elements; i += 2) {
         int err = view_field(reply->element[i], reply->element[i + 1], view);
@@ -97,10 +98,10 @@ int store_reply_config(const redisReply *reply, struct canvas_config *config, ch
     size_t lens[FIELDS_MAX];
     if (errlen > 0)
         errbuf[0] = '\0';
-    if (!is_array(reply) || reply->elements > FIELDS_MAX)
+    if (!store_reply_is_array(reply) || reply->elements > FIELDS_MAX)
         return ERR_MALFORMED;
     for (size_t i = 0; i < reply->elements; i++) {
-        if (!is_text(reply->element[i]))
+        if (!store_reply_is_text(reply->element[i]))
             return ERR_MALFORMED;
         fields[i] = reply->element[i]->str;
         lens[i] = reply->element[i]->len;
@@ -112,7 +113,7 @@ int store_reply_user(const redisReply *reply, struct user_record *record)
 {
     if (reply->type == REDIS_REPLY_NIL)
         return user_record_decode(NULL, 0, record);
-    if (!is_text(reply))
+    if (!store_reply_is_text(reply))
         return ERR_MALFORMED;
     return user_record_decode((const uint8_t *)reply->str, reply->len, record);
 }
@@ -120,8 +121,8 @@ int store_reply_user(const redisReply *reply, struct user_record *record)
 int store_reply_time(const redisReply *reply, uint64_t *now_ms)
 {
     uint64_t s, us;
-    if (!is_array(reply) || reply->elements != 2 || number_at(reply, 0, UINT32_MAX, &s) != 0 ||
-        number_at(reply, 1, 999999, &us) != 0)
+    if (!store_reply_is_array(reply) || reply->elements != 2 || store_reply_number(reply, 0, UINT32_MAX, &s) != 0 ||
+        store_reply_number(reply, 1, 999999, &us) != 0)
         return ERR_MALFORMED;
     *now_ms = s * 1000 + us / 1000;
     return 0;
@@ -130,8 +131,9 @@ int store_reply_time(const redisReply *reply, uint64_t *now_ms)
 int store_reply_online(const redisReply *reply, struct store_online *online)
 {
     uint64_t sum, version;
-    if (!is_array(reply) || reply->elements != 3 || number_at(reply, 0, UINT32_MAX, &sum) != 0 ||
-        number_at(reply, 1, INT64_MAX, &online->view) != 0 || number_at(reply, 2, UINT32_MAX, &version) != 0)
+    if (!store_reply_is_array(reply) || reply->elements != 3 || store_reply_number(reply, 0, UINT32_MAX, &sum) != 0 ||
+        store_reply_number(reply, 1, INT64_MAX, &online->view) != 0 ||
+        store_reply_number(reply, 2, UINT32_MAX, &version) != 0)
         return ERR_MALFORMED;
     online->online = (uint32_t)sum;
     online->config_version = (uint32_t)version;
@@ -141,7 +143,7 @@ int store_reply_online(const redisReply *reply, struct store_online *online)
 static int position_at(const redisReply *reply, struct position *pos)
 {
     uint64_t epoch, seq;
-    if (number_at(reply, 0, INT64_MAX, &epoch) != 0 || number_at(reply, 1, UINT32_MAX, &seq) != 0)
+    if (store_reply_number(reply, 0, INT64_MAX, &epoch) != 0 || store_reply_number(reply, 1, UINT32_MAX, &seq) != 0)
         return ERR_MALFORMED;
     *pos = (struct position){.epoch = epoch, .seq = (uint32_t)seq};
     return (epoch == 0) == (seq == 0) ? 0 : ERR_MALFORMED;
@@ -149,7 +151,7 @@ static int position_at(const redisReply *reply, struct position *pos)
 
 int store_reply_snapshot(const redisReply *reply, struct store_snapshot *snapshot)
 {
-    if (!is_array(reply) || reply->elements != 3 || !is_text(reply->element[2]) ||
+    if (!store_reply_is_array(reply) || reply->elements != 3 || !store_reply_is_text(reply->element[2]) ||
         position_at(reply, &snapshot->pos) != 0 || reply->element[2]->len > TILE_LEN_MAX)
         return ERR_MALFORMED;
     snapshot->px = (const uint8_t *)reply->element[2]->str;
@@ -160,14 +162,14 @@ int store_reply_snapshot(const redisReply *reply, struct store_snapshot *snapsho
 int store_reply_position(const redisReply *reply, struct store_position *position)
 {
     *position = (struct store_position){0};
-    if (!is_array(reply) || reply->elements != 4 || position_at(reply, &position->pos) != 0)
+    if (!store_reply_is_array(reply) || reply->elements != 4 || position_at(reply, &position->pos) != 0)
         return ERR_MALFORMED;
     const redisReply *sum = reply->element[2];
     if (sum->type == REDIS_REPLY_NIL)
         return 0;
     uint64_t seq;
-    if (!is_text(sum) || hex_u64(sum->str, sum->len, &position->checksum) != 0 ||
-        number_at(reply, 3, UINT32_MAX, &seq) != 0)
+    if (!store_reply_is_text(sum) || hex_u64(sum->str, sum->len, &position->checksum) != 0 ||
+        store_reply_number(reply, 3, UINT32_MAX, &seq) != 0)
         return ERR_MALFORMED;
     position->checksum_seq = (uint32_t)seq;
     position->has_checksum = true;
@@ -176,14 +178,15 @@ int store_reply_position(const redisReply *reply, struct store_position *positio
 
 bool store_reply_is_log(const redisReply *reply)
 {
-    return is_array(reply);
+    return store_reply_is_array(reply);
 }
 
 // The value of a field, or NULL.
 static const redisReply *field_of(const redisReply *fields, const char *name)
 {
     for (size_t i = 0; i + 1 < fields->elements; i += 2) {
-        if (is_text(fields->element[i]) && text_is(fields->element[i], name) && is_text(fields->element[i + 1]))
+        if (store_reply_is_text(fields->element[i]) && text_is(fields->element[i], name) &&
+            store_reply_is_text(fields->element[i + 1]))
             return fields->element[i + 1];
     }
     return NULL;
@@ -198,7 +201,8 @@ static int number_field(const redisReply *fields, const char *name, uint64_t max
 int store_reply_entry(const redisReply *reply, size_t i, struct store_entry *entry)
 {
     const redisReply *item = reply->element[i];
-    if (!is_array(item) || item->elements != 2 || !is_text(item->element[0]) || !is_array(item->element[1]))
+    if (!store_reply_is_array(item) || item->elements != 2 || !store_reply_is_text(item->element[0]) ||
+        !store_reply_is_array(item->element[1]))
         return ERR_MALFORMED;
     const redisReply *id = item->element[0], *fields = item->element[1];
     uint64_t layout, epoch, first, last;

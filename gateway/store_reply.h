@@ -20,6 +20,16 @@ MUST_CHECK int store_reply_time(const redisReply *reply, uint64_t *now_ms);
 // online.lua; leaves `pressure` alone.
 MUST_CHECK int store_reply_online(const redisReply *reply, struct store_online *online);
 MUST_CHECK int store_reply_snapshot(const redisReply *reply, struct store_snapshot *snapshot);
+// pixel.lua.
+MUST_CHECK int store_reply_pixel(const redisReply *reply, struct store_pixel *pixel);
+// GET of a name's record: absent is all zero.
+MUST_CHECK int store_reply_name(const redisReply *reply, struct store_name *name);
+// name.lua.
+MUST_CHECK int store_reply_renamed(const redisReply *reply, enum store_renamed *result, uint64_t *wait_ms);
+// ZRANGE WITHSCORES of the heat; `heat` holds scores until store_heat_at makes what they are worth at that time of
+// them, and leaves those out that are worth too little.
+MUST_CHECK int store_reply_heat(const redisReply *reply, struct store_heat *heat);
+void store_heat_at(struct store_heat *heat, uint64_t now_ms);
 // HMGET of p, s, k, ks.
 MUST_CHECK int store_reply_position(const redisReply *reply, struct store_position *position);
 // XRANGE. One entry; how many there are is reply->elements once store_reply_is_log said yes.

@@ -1,4 +1,4 @@
-// What store reads of users and tiles.
+// What store reads of tiles.
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -10,50 +10,6 @@
 #include "proto/lua_scripts.h"
 
 #define LOG_ENTRIES_MAX 4096u // in one answer of store_log
-
-// ---- A user's record, with the time --------------------------------------------------------------------------------
-
-static void finish_user(struct store_request *request)
-{
-    if (!request->abandoned)
-        request->cb.user(request->err, request->err == 0 ? &request->answer.user.record : NULL,
-                         request->answer.user.now_ms, request->arg);
-}
-
-static void on_user(void *arg, const redisReply *reply)
-{
-    struct store_request *request = arg;
-    int err = store_check(request->store, reply);
-    if (err == 0)
-        err = store_checked(request->store, store_reply_user(reply, &request->answer.user.record));
-    store_join(request, err);
-}
-
-static void on_time(void *arg, const redisReply *reply)
-{
-    struct store_request *request = arg;
-    int err = store_check(request->store, reply);
-    if (err == 0)
-        err = store_checked(request->store, store_reply_time(reply, &request->answer.user.now_ms));
-    store_join(request, err);
-}
-
-void store_user(struct store *store, uint64_t user, store_user_cb cb, void *arg)
-{
-    struct store_request *request = store_request_new(store, (union store_cb){.user = cb}, arg);
-    if (request == NULL) {
-        cb(ERR_NOMEM, NULL, 0, arg);
-        return;
-    }
-    char key[KEY_MAX];
-    const struct redis_arg get[] = {REDIS_ARG_TEXT("GET"), {key, key_user(key, user)}};
-    const struct redis_arg time = REDIS_ARG_TEXT("TIME");
-    request->finish = finish_user;
-    request->pending = 1;
-    store_joined(request, redis_conn_command(store->conn, get, 2, on_user, request));
-    store_joined(request, redis_conn_command(store->conn, &time, 1, on_time, request));
-    store_join(request, 0);
-}
 
 // ---- Tiles ---------------------------------------------------------------------------------------------------------
 
@@ -151,4 +107,40 @@ void store_log(struct store *store, struct tile tile, uint32_t from, uint32_t ma
         return;
     store_request_free(request);
     cb(err, NULL, 0, arg);
+}
+
+// ---- Pixels --------------------------------------------------------------------------------------------------------
+
+static void on_pixel(void *arg, const redisReply *reply)
+{
+    struct store_request *request = arg;
+    struct store_pixel pixel;
+    int err = store_check(request->store, reply);
+    if (err == 0)
+        err = store_checked(request->store, store_reply_pixel(reply, &pixel));
+    if (!request->abandoned)
+        request->cb.pixel(err, err == 0 ? &pixel : NULL, request->arg);
+    store_request_free(request);
+}
+
+void store_pixel(struct store *store, const struct store_pixel_asked *asked, store_pixel_cb cb, void *arg)
+{
+    struct store_request *request = store_request_new(store, (union store_cb){.pixel = cb}, arg);
+    char px[KEY_MAX], last[KEY_MAX], log[KEY_MAX], numbers[3][12];
+    const struct redis_arg keys[] = {{px, key_tile(px, asked->tile, KEY_TILE_PX)},
+                                     {last, key_tile(last, asked->tile, KEY_TILE_LAST)},
+                                     {log, key_tile(log, asked->tile, KEY_TILE_LOG)}};
+    const uint32_t values[] = {asked->offset, asked->limit < STORE_PLACEMENTS_MAX ? asked->limit : STORE_PLACEMENTS_MAX,
+                               asked->from};
+    struct redis_arg args[3];
+    for (size_t i = 0; i < 3; i++) {
+        snprintf(numbers[i], sizeof numbers[i], "%" PRIu32, values[i]);
+        args[i] = REDIS_ARG_TEXT(numbers[i]);
+    }
+    int err = request != NULL ? redis_conn_evalsha_ro(store->conn, LUA_PIXEL, keys, 3, args, 3, on_pixel, request)
+                              : ERR_NOMEM;
+    if (err == 0)
+        return;
+    store_request_free(request);
+    cb(err, NULL, arg);
 }

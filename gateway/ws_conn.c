@@ -240,6 +240,8 @@ static enum conn_reason reason_of(unsigned code)
         return CONN_REASON_WS_SLOW;
     case WS_CLOSE_FULL:
         return CONN_REASON_WS_FULL;
+    case WS_CLOSE_ERASED:
+        return CONN_REASON_WS_ERASED;
     default:
         return CONN_REASON_WS_PROTOCOL;
     }

@@ -59,7 +59,7 @@ static uint32_t cooldown_left(const struct user_record *record, uint64_t now_ms,
     return left < cooldown_ms ? (uint32_t)left : cooldown_ms;
 }
 
-static void on_user(int err, const struct user_record *record, uint64_t now_ms, void *arg)
+static void on_user(int err, const struct store_user *user, void *arg)
 {
     struct hello_wait *wait = arg;
     struct conn *conn = wait->conn;
@@ -74,10 +74,12 @@ static void on_user(int err, const struct user_record *record, uint64_t now_ms, 
     }
     if (err != 0) {
         ws_conn_close(&conn->ws, WS_CLOSE_FULL, "the user could not be read");
+    } else if (user->name.erased) {
+        ws_conn_close(&conn->ws, WS_CLOSE_ERASED, "the user was erased");
     } else {
         uint32_t cooldown_ms = cluster_config(conn->edge->parts.cluster)->cooldown_ms;
-        uint32_t last = cooldown_ms > 0 ? record->nonce : 0;
-        welcome(conn, wait->entries, wait->count, last + 1, cooldown_left(record, now_ms, cooldown_ms));
+        uint32_t last = cooldown_ms > 0 ? user->record.nonce : 0;
+        welcome(conn, wait->entries, wait->count, last + 1, cooldown_left(&user->record, user->now_ms, cooldown_ms));
         ws_input_resume(conn, WS_PAUSE_HELLO);
     }
     free(wait);

@@ -46,6 +46,7 @@ enum ws_close {
     WS_CLOSE_SLOW = 4004,
     WS_CLOSE_FULL = 4005,
     WS_CLOSE_NEW_PAGE = 4006,
+    WS_CLOSE_ERASED = 4007,
 };
 
 #define WS_FLAG_READ_ONLY 0x01u      // WELCOME, STATUS, CONFIG

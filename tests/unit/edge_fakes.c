@@ -1,5 +1,8 @@
 #include "tests/unit/edge_fakes.h"
 
+#include <stdio.h>
+#include <string.h>
+
 #include "proto/verdict.h"
 
 struct edge_fakes edge_fakes;
@@ -123,13 +126,10 @@ void content_configure(struct content *content, const struct canvas_config *conf
     (void)config;
 }
 
-struct content_request *content_get(struct content *content, enum content_kind kind, struct tile tile, bool gzip,
-                                    content_cb cb, void *arg)
+struct content_request *content_get(struct content *content, const struct content_part *part, content_cb cb, void *arg)
 {
     (void)content;
-    (void)kind;
-    (void)tile;
-    (void)gzip;
+    (void)part;
     cb(ERR_TIMEOUT, NULL, arg);
     return NULL;
 }
@@ -151,12 +151,60 @@ void store_user(struct store *store, uint64_t user, store_user_cb cb, void *arg)
 
 void edge_fakes_answer_user(int err, uint32_t last_nonce, uint64_t landed_ms, uint64_t now_ms)
 {
-    const struct user_record record = {.nonce = last_nonce, .landed_ms = landed_ms};
-    edge_fakes.user_cb(err, &record, now_ms, edge_fakes.user_arg);
+    const struct store_user user = {.record = {.nonce = last_nonce, .landed_ms = landed_ms},
+                                    .name = {.erased = edge_fakes.user_erased},
+                                    .now_ms = now_ms};
+    edge_fakes.user_cb(err, &user, edge_fakes.user_arg);
 }
 
 void edge_fakes_answer_draw(struct cluster_client *client, uint32_t nonce)
 {
     const struct ws_verdict verdict = {.code = VERDICT_PLACED, .nonce = nonce, .next_nonce = nonce + 1, .seq = 1};
     edge_fakes.events.on_verdict(client, &verdict, edge_fakes.events.arg);
+}
+
+// ---- What /api/v1 asks of Redis: each question waits for a test to answer it ----------------------------------------
+
+void store_names(struct store *store, const uint64_t *users, size_t count, store_names_cb cb, void *arg)
+{
+    (void)store;
+    memcpy(edge_fakes.names_asked, users, count * sizeof *users);
+    edge_fakes.names_count = count;
+    edge_fakes.names_cb = cb;
+    edge_fakes.arg = arg;
+}
+
+void store_rename(struct store *store, const struct store_rename *rename, store_rename_cb cb, void *arg)
+{
+    (void)store;
+    edge_fakes.renames++;
+    snprintf(edge_fakes.renamed, sizeof edge_fakes.renamed, "%s>%s", rename->old, rename->name);
+    edge_fakes.rename_cb = cb;
+    edge_fakes.arg = arg;
+}
+
+void store_erase(struct store *store, uint64_t user, const char *old, store_erase_cb cb, void *arg)
+{
+    (void)store;
+    edge_fakes.erased = user;
+    snprintf(edge_fakes.renamed, sizeof edge_fakes.renamed, "%s", old);
+    edge_fakes.erase_cb = cb;
+    edge_fakes.arg = arg;
+}
+
+void store_pixel(struct store *store, const struct store_pixel_asked *asked, store_pixel_cb cb, void *arg)
+{
+    (void)store;
+    edge_fakes.pixels++;
+    edge_fakes.pixel_asked = *asked;
+    edge_fakes.pixel_cb = cb;
+    edge_fakes.arg = arg;
+}
+
+void store_heat(struct store *store, store_heat_cb cb, void *arg)
+{
+    (void)store;
+    edge_fakes.heats++;
+    edge_fakes.heat_cb = cb;
+    edge_fakes.arg = arg;
 }

@@ -22,7 +22,21 @@ struct edge_fakes {
 
     store_user_cb user_cb; // waits for edge_fakes_answer_user
     void *user_arg;
-    bool user_at_once;
+    bool user_at_once, user_erased;
+
+    // Of /api/v1: the last question of each kind.
+    void *arg;
+    unsigned pixels, heats, renames;
+    struct store_pixel_asked pixel_asked;
+    uint64_t names_asked[STORE_NAMES_MAX];
+    size_t names_count;
+    char renamed[2 * NAME_SIZE]; // "old>new"
+    uint64_t erased;
+    store_pixel_cb pixel_cb;
+    store_names_cb names_cb;
+    store_rename_cb rename_cb;
+    store_erase_cb erase_cb;
+    store_heat_cb heat_cb;
 
     struct cluster_events events;
 };

@@ -24,7 +24,7 @@ test_hub_OBJS := $(hub_objs) $(hub_world)
 test_hub_LIBS := -lz
 test_hub_LDFLAGS := $(ALLOC_FAIL_LDFLAGS)
 
-content_objs := gateway/content_body gateway/canvas_png gateway/shared_buf common/core/bytes common/core/mix \
+content_objs := gateway/content_body gateway/canvas_png gateway/gzip gateway/png_rows gateway/region gateway/region_png gateway/query gateway/shared_buf common/core/bytes common/core/mix \
                 common/core/geom common/core/palette
 
 test_worker_OBJS := gateway/worker common/io/loop common/core/hist common/core/monotime

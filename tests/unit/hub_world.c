@@ -221,11 +221,12 @@ bool store_ready(const struct store *store)
     return world.store_up;
 }
 
-void store_on_state(struct store *store, void (*cb)(bool ready, void *arg), void *arg)
+int store_on_state(struct store *store, void (*cb)(bool ready, void *arg), void *arg)
 {
     (void)store;
     world.on_state = cb;
     world.on_state_arg = arg;
+    return 0;
 }
 
 void store_abandon(struct store *store, const void *arg)

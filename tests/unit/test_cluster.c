@@ -35,6 +35,7 @@ struct scene {
     struct cluster *cluster;
     struct cluster_client client;
     unsigned configs, statuses, verdicts;
+    uint64_t erased;
     struct ws_verdict verdict;
     uint32_t online;
     bool read_only;
@@ -149,6 +150,12 @@ static void on_status(uint32_t online, bool read_only, void *arg)
     s->read_only = read_only;
 }
 
+static void on_erased(uint64_t user, void *arg)
+{
+    struct scene *s = arg;
+    s->erased = user;
+}
+
 static void start_gateway(struct scene *s, uint32_t cooldown_ms)
 {
     struct cluster_options options = {
@@ -156,7 +163,7 @@ static void start_gateway(struct scene *s, uint32_t cooldown_ms)
         .secret_len = sizeof secret,
         .flags = {.version = 1, .geom = {1000, 500, 256}, .cooldown_ms = cooldown_ms, .palette = *palette_default()},
     };
-    const struct cluster_events events = {on_verdict, on_config, on_status, s};
+    const struct cluster_events events = {on_verdict, on_config, on_status, on_erased, s};
     const struct store_options store_options = {.address = s->redis.address};
     metrics_init(&s->metrics);
     s->store = store_new(s->loop, &s->metrics, &store_options);
@@ -295,6 +302,8 @@ static void test_refuses_by_itself(void **state)
     draw(s, 0, 500, 31, 4);
     expect_refusal(s, VERDICT_OUT_OF_BOUNDS, 4, 0);
     ask(s, "HSET {cluster}:config read_only 1 version 2");
+    cluster_on_bus(s->cluster, &(struct bus_message){.type = BUS_ERASED, .user = 99});
+    assert_int_equal(s->erased, 99);
     cluster_on_bus(s->cluster, &(struct bus_message){.type = BUS_CONFIG, .version = 2});
     UNTIL(s, s->configs == 2);
     assert_true(s->read_only);
@@ -393,14 +402,14 @@ static void on_position(int err, const struct store_position *position, void *ar
         a->position = *position;
 }
 
-static void on_user(int err, const struct user_record *record, uint64_t now_ms, void *arg)
+static void on_user(int err, const struct store_user *user, void *arg)
 {
     struct answers *a = arg;
     a->count++;
     a->err = err;
-    a->now_ms = now_ms;
+    a->now_ms = err == 0 ? user->now_ms : 0;
     if (err == 0)
-        a->user = *record;
+        a->user = user->record;
 }
 
 static void on_log(int err, const struct store_entry *entries, size_t count, void *arg)

@@ -128,12 +128,12 @@ static void on_content(int err, const struct content_body *body, void *arg)
         assert_null(body);
     }
     if (asker->asks_again)
-        content_get(content, CONTENT_TILE, (struct tile){0, 0}, false, on_content, asker);
+        content_get(content, &(struct content_part){.kind = CONTENT_TILE, .tile = {0, 0}}, on_content, asker);
 }
 
 static struct content_request *get_tile(struct asker *asker)
 {
-    return content_get(content, CONTENT_TILE, (struct tile){1, 1}, false, on_content, asker);
+    return content_get(content, &(struct content_part){.kind = CONTENT_TILE, .tile = {1, 1}}, on_content, asker);
 }
 
 static int begin(void **state)
@@ -208,17 +208,17 @@ static void test_forms(void **state)
     (void)state;
     struct asker gzip = {0}, tiles = {0}, png = {0};
     made_up.at_once = 0;
-    content_get(content, CONTENT_TILE, (struct tile){1, 1}, true, on_content, &gzip);
+    content_get(content, &(struct content_part){.kind = CONTENT_TILE, .tile = {1, 1}, .gzip = true}, on_content, &gzip);
     fake_loop_turn(0);
     work();
     assert_true(gzip.gzip && gzip.len < LEN);
-    content_get(content, CONTENT_TILES, (struct tile){0, 0}, false, on_content, &tiles);
+    content_get(content, &(struct content_part){.kind = CONTENT_TILES, .tile = {0, 0}}, on_content, &tiles);
     fake_loop_turn(0);
     assert_int_equal(made_up.count, 4);
     work();
     assert_false(tiles.has_position);
     assert_int_equal(tiles.len, 4 * (LEN + 16));
-    content_get(content, CONTENT_PNG, (struct tile){0, 0}, true, on_content, &png);
+    content_get(content, &(struct content_part){.kind = CONTENT_PNG, .tile = {0, 0}, .gzip = true}, on_content, &png);
     fake_loop_turn(0);
     work();
     assert_false(png.gzip);
@@ -228,12 +228,12 @@ static void test_refusals(void **state)
 {
     (void)state;
     struct asker outside = {0}, large = {0}, early = {0};
-    content_get(content, CONTENT_TILE, (struct tile){2, 0}, false, on_content, &outside);
+    content_get(content, &(struct content_part){.kind = CONTENT_TILE, .tile = {2, 0}}, on_content, &outside);
     assert_int_equal(outside.err, ERR_RANGE);
     config.geom.width = 4097;
     content_configure(content, &config);
-    content_get(content, CONTENT_TILES, (struct tile){0, 0}, false, on_content, &large);
-    content_get(content, CONTENT_PNG, (struct tile){0, 0}, false, on_content, &large);
+    content_get(content, &(struct content_part){.kind = CONTENT_TILES, .tile = {0, 0}}, on_content, &large);
+    content_get(content, &(struct content_part){.kind = CONTENT_PNG, .tile = {0, 0}}, on_content, &large);
     assert_int_equal(large.calls, 2);
     assert_int_equal(large.err, ERR_RANGE);
     config.version = 0;
@@ -276,7 +276,8 @@ static void test_cancelled(void **state)
     work();
     assert_int_equal(asker.calls, 0);
     assert_int_equal(other.calls, 1);
-    content_get(content, CONTENT_TILES, (struct tile){0, 0}, false, on_content, &asker); // ended while it waits
+    content_get(content, &(struct content_part){.kind = CONTENT_TILES, .tile = {0, 0}}, on_content,
+                &asker); // ended while it waits
     fake_loop_turn(0);
 }
 
@@ -285,7 +286,7 @@ static void test_growth(void **state)
 {
     (void)state;
     struct asker asker = {0};
-    content_get(content, CONTENT_PNG, (struct tile){0, 0}, false, on_content, &asker);
+    content_get(content, &(struct content_part){.kind = CONTENT_PNG, .tile = {0, 0}}, on_content, &asker);
     fake_loop_turn(0);
     config.geom.width = 192;
     config.version++;
@@ -302,15 +303,17 @@ static void test_few_bodies_are_kept(void **state)
     config.geom = (struct geom){4096, 4096, EDGE};
     content_configure(content, &config);
     for (uint16_t i = 0; i < 600; i++) {
-        content_get(content, CONTENT_TILE, (struct tile){i % 64, i / 64}, false, on_content, &asker);
+        content_get(content, &(struct content_part){.kind = CONTENT_TILE, .tile = {i % 64, i / 64}}, on_content,
+                    &asker);
         fake_loop_turn(0);
         work();
         assert_int_equal(asker.err, 0);
     }
     unsigned asked = made_up.asked;
-    content_get(content, CONTENT_TILE, (struct tile){599 % 64, 599 / 64}, false, on_content, &asker);
+    content_get(content, &(struct content_part){.kind = CONTENT_TILE, .tile = {599 % 64, 599 / 64}}, on_content,
+                &asker);
     assert_int_equal(made_up.asked, asked); // the last is there
-    content_get(content, CONTENT_TILE, (struct tile){0, 0}, false, on_content, &asker);
+    content_get(content, &(struct content_part){.kind = CONTENT_TILE, .tile = {0, 0}}, on_content, &asker);
     fake_loop_turn(0);
     assert_int_equal(made_up.asked, asked + 1); // the first is not
     work();

@@ -41,7 +41,7 @@ static int end(void **state)
 static void test_tile(void **state)
 {
     (void)state;
-    struct shared_buf *body = content_make(CONTENT_TILE, false, &config, images + 1, 1);
+    struct shared_buf *body = content_make(&(struct content_part){.kind = CONTENT_TILE}, &config, images + 1, 1);
     assert_int_equal(body->len, LEN);
     assert_memory_equal(body->bytes, images[1]->px, LEN);
     shared_buf_unref(body);
@@ -62,7 +62,7 @@ static void check_canvas(const uint8_t *at)
 static void test_canvas(void **state)
 {
     (void)state;
-    struct shared_buf *body = content_make(CONTENT_TILES, false, &config, images, 4);
+    struct shared_buf *body = content_make(&(struct content_part){.kind = CONTENT_TILES}, &config, images, 4);
     assert_int_equal(body->len, 4 * (16 + LEN));
     check_canvas(body->bytes);
     shared_buf_unref(body);
@@ -72,7 +72,8 @@ static void test_gzip(void **state)
 {
     (void)state;
     static uint8_t out[4 * (16 + LEN)];
-    struct shared_buf *body = content_make(CONTENT_TILES, true, &config, images, 4);
+    struct shared_buf *body =
+        content_make(&(struct content_part){.kind = CONTENT_TILES, .gzip = true}, &config, images, 4);
     z_stream stream = {.next_in = body->bytes, .avail_in = (uInt)body->len, .next_out = out, .avail_out = sizeof out};
     assert_int_equal(inflateInit2(&stream, MAX_WBITS + 16), Z_OK);
     assert_int_equal(inflate(&stream, Z_FINISH), Z_STREAM_END);
@@ -106,7 +107,7 @@ static void test_png(void **state)
 {
     (void)state;
     images[2]->px[5] = 200; // no such color: the background
-    struct shared_buf *body = content_make(CONTENT_PNG, false, &config, images, 4);
+    struct shared_buf *body = content_make(&(struct content_part){.kind = CONTENT_PNG}, &config, images, 4);
     check_png(body);
     shared_buf_unref(body);
 }
@@ -121,7 +122,7 @@ static void test_large_png(void **state)
     large.geom = (struct geom){4096, 4096, EDGE};
     for (size_t i = 0; i < 64 * 64; i++)
         many[i] = images[i % 3];
-    struct shared_buf *body = content_make(CONTENT_PNG, false, &large, many, 64 * 64);
+    struct shared_buf *body = content_make(&(struct content_part){.kind = CONTENT_PNG}, &large, many, 64 * 64);
     assert_non_null(body);
     assert_true(png_image_begin_read_from_memory(&png, body->bytes, body->len));
     assert_int_equal(png.width, 4096);
@@ -131,7 +132,7 @@ static void test_large_png(void **state)
 
 static void etag(char to[CONTENT_ETAG_SIZE], enum content_kind kind, bool gzip)
 {
-    content_etag(to, kind, gzip, &config, images, kind == CONTENT_TILE ? 1 : 4);
+    content_etag(to, &(struct content_part){.kind = kind, .gzip = gzip}, &config, images, kind == CONTENT_TILE ? 1 : 4);
 }
 
 static void test_etags(void **state)

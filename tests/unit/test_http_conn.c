@@ -86,6 +86,7 @@ static int setup(void **state)
                                            .keys = &keys,
                                            .files = &all_files,
                                            .allowed_origins = "",
+                                           .public_origin = "",
                                            .max_connections = 10,
                                            .max_sockets = 10});
     if (edge == NULL)

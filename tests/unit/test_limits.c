@@ -111,6 +111,30 @@ static void test_messages_are_shared_by_a_network(void **state)
     limits_free(limits);
 }
 
+static void test_lookups(void **state)
+{
+    (void)state;
+    struct limits *limits = limits_new(&(struct limits_options){.lookups_per_second = 2, .idle_entries_max = 10});
+    struct addr a = v4(1), b = v4(2);
+    uint32_t retry = 0;
+    for (unsigned i = 0; i < 2 * LIMITS_LOOKUP_BURST; i++)
+        assert_int_equal(limits_lookup(limits, &a, 1, at_s(100), &retry), 0);
+    assert_int_equal(limits_lookup(limits, &a, 1, at_s(100), &retry), ERR_FULL);
+    assert_int_equal(retry, 1);
+    assert_int_equal(limits_lookup(limits, &a, 10, at_s(100), &retry), ERR_FULL);
+    assert_int_equal(retry, 5);
+    assert_int_equal(limits_lookup(limits, &b, 10, at_s(100), &retry), 0);
+    assert_int_equal(limits_lookup(limits, &a, 2, at_s(101), &retry), 0);
+    assert_int_equal(limits_lookup(limits, &a, 1, at_s(101), &retry), ERR_FULL);
+    limits_free(limits);
+
+    limits = limits_new(&(struct limits_options){.idle_entries_max = 10});
+    for (int i = 0; i < 1000; i++)
+        assert_int_equal(limits_lookup(limits, &a, 10, at_s(0), &retry), 0);
+    assert_int_equal(limits_addresses(limits), 0);
+    limits_free(limits);
+}
+
 static void test_table_is_bounded(void **state)
 {
     (void)state;
@@ -145,6 +169,7 @@ int main(void)
         cmocka_unit_test(test_arrivals),
         cmocka_unit_test(test_messages_are_shared_by_a_network),
         cmocka_unit_test(test_sessions),
+        cmocka_unit_test(test_lookups),
         cmocka_unit_test(test_table_is_bounded),
     };
     return cmocka_run_group_tests_name("limits", tests, NULL, NULL);

@@ -216,12 +216,118 @@ static void test_log(void **state)
     freeReplyObject(reply);
 }
 
+static void test_pixel(void **state)
+{
+    (void)state;
+    struct store_pixel pixel;
+    redisReply *reply = PARSE("*4\r\n:1764000000123\r\n:5\r\n:640\r\n$42\r\n"
+                              "\x2c\x03\0\0\5\xff\xff\xff\xff\xff\xff\xff\xff\x7b\x3c\x0a\xb7\x9a\1\0\0"
+                              "\1\0\0\0\4\7\0\0\0\0\0\0\0\1\0\0\0\0\0\0\0\r\n");
+    assert_int_equal(store_reply_pixel(reply, &pixel), 0);
+    assert_true(pixel.now_ms == 1764000000123u && pixel.color == 5 && pixel.next == 640 && pixel.count == 2);
+    assert_true(pixel.placements[0].seq == 812 && pixel.placements[0].color == 5);
+    assert_true(pixel.placements[0].user == UINT64_MAX && pixel.placements[0].time_ms == 0x19ab70a3c7bu);
+    assert_true(pixel.placements[1].seq == 1 && pixel.placements[1].user == 7 && pixel.placements[1].time_ms == 1);
+    freeReplyObject(reply);
+    reply = PARSE("*4\r\n:1\r\n:0\r\n:0\r\n$0\r\n\r\n");
+    assert_int_equal(store_reply_pixel(reply, &pixel), 0);
+    assert_int_equal(pixel.count, 0);
+    freeReplyObject(reply);
+
+    static char many[1024];
+    int len = snprintf(many, sizeof many, "*4\r\n:1\r\n:0\r\n:0\r\n$%u\r\n", 33 * 21);
+    memset(many + len, 1, 33 * 21);
+    memcpy(many + len + 33 * 21, "\r\n", 2);
+    redisReply *wrong[] = {PARSE("*3\r\n:1\r\n:0\r\n:0\r\n"),
+                           PARSE("*4\r\n:1\r\n:256\r\n:0\r\n$0\r\n\r\n"),
+                           PARSE("*4\r\n:1\r\n:0\r\n:4294967296\r\n$0\r\n\r\n"),
+                           PARSE("*4\r\n:-1\r\n:0\r\n:0\r\n$0\r\n\r\n"),
+                           PARSE("*4\r\n:1\r\n:0\r\n:0\r\n$20\r\naaaaaaaaaaaaaaaaaaaa\r\n"),
+                           PARSE("*4\r\n:1\r\n:0\r\n:0\r\n:0\r\n"),
+                           PARSE("$1\r\nx\r\n"),
+                           parse(many, (size_t)len + 33 * 21 + 2)};
+    for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++) {
+        assert_int_equal(store_reply_pixel(wrong[i], &pixel), ERR_MALFORMED);
+        freeReplyObject(wrong[i]);
+    }
+}
+
+static void test_name(void **state)
+{
+    (void)state;
+    struct store_name name;
+    redisReply *good[] = {PARSE("$-1\r\n"), PARSE("$16\r\n\1\0\0\0\5\0\0\0\0\0\0\0Anna\r\n"),
+                          PARSE("$12\r\n\1\0\0\0\5\0\0\0\0\0\0\0\r\n"), PARSE("$12\r\n\1\1\0\0\5\0\0\0\0\0\0\0\r\n")};
+    for (size_t i = 0; i < sizeof good / sizeof good[0]; i++) {
+        assert_int_equal(store_reply_name(good[i], &name), 0);
+        assert_true(name.changed_ms == (i == 0 ? 0 : 5) && name.erased == (i == 3));
+        assert_string_equal(name.text, i == 1 ? "Anna" : "");
+        freeReplyObject(good[i]);
+    }
+    // Of another layout, too short, too long, an erased one with a name, and what no name may be.
+    redisReply *wrong[] = {PARSE("$12\r\n\2\0\0\0\5\0\0\0\0\0\0\0\r\n"),
+                           PARSE("$11\r\n\1\0\0\0\5\0\0\0\0\0\0\r\n"),
+                           PARSE("$0\r\n\r\n"),
+                           PARSE(":7\r\n"),
+                           PARSE("$16\r\n\1\1\0\0\5\0\0\0\0\0\0\0Anna\r\n"),
+                           PARSE("$16\r\n\1\0\0\0\5\0\0\0\0\0\0\0<b>a\r\n"),
+                           PARSE("$17\r\n\1\0\0\0\5\0\0\0\0\0\0\0Ann\0a\r\n"),
+                           PARSE("$76\r\n\1\0\0\0\5\0\0\0\0\0\0\0"
+                                 "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\r\n")};
+    for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++) {
+        assert_int_equal(store_reply_name(wrong[i], &name), ERR_MALFORMED);
+        freeReplyObject(wrong[i]);
+    }
+}
+
+static void test_renamed(void **state)
+{
+    (void)state;
+    enum store_renamed result;
+    uint64_t wait_ms;
+    redisReply *reply = PARSE("*2\r\n:2\r\n:86400000\r\n");
+    assert_int_equal(store_reply_renamed(reply, &result, &wait_ms), 0);
+    assert_true(result == STORE_RENAME_TOO_SOON && wait_ms == 86400000);
+    freeReplyObject(reply);
+    redisReply *wrong[] = {PARSE("*2\r\n:5\r\n:0\r\n"), PARSE("*2\r\n:0\r\n:-1\r\n"), PARSE("*1\r\n:0\r\n"),
+                           PARSE(":0\r\n")};
+    for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++) {
+        assert_int_equal(store_reply_renamed(wrong[i], &result, &wait_ms), ERR_MALFORMED);
+        freeReplyObject(wrong[i]);
+    }
+}
+
+static void test_heat(void **state)
+{
+    (void)state;
+    static struct store_heat heat;
+    // Half-lives before and after 6,000,000 half-lives of 300 s: worth 8, 1, 0.5, 0.25, and far ahead of the clock.
+    redisReply *reply = TEXTS("0:0", "6000003", "65535:7", "6000000", "2:2", "5999999", "3:3", "5999998", "4:4", "7e6");
+    assert_int_equal(store_reply_heat(reply, &heat), 0);
+    assert_int_equal(heat.count, 5);
+    store_heat_at(&heat, UINT64_C(6000000) * 300000);
+    assert_int_equal(heat.count, 4);
+    assert_true(heat.tiles[0].heat == 8 && heat.tiles[1].heat == 1 && heat.tiles[2].heat == 0.5);
+    assert_true(heat.tiles[1].tile.tx == 65535 && heat.tiles[1].tile.ty == 7);
+    assert_true(heat.tiles[3].tile.tx == 4 && heat.tiles[3].heat == 1099511627776.0);
+    freeReplyObject(reply);
+    redisReply *wrong[] = {TEXTS("0:0"),          TEXTS("0:", "1"),    TEXTS(":0", "1"),    TEXTS("0", "1"),
+                           TEXTS("65536:0", "1"), TEXTS("0:0x", "1"),  TEXTS("0:0", ""),    TEXTS("0:0", "x"),
+                           TEXTS("0:0", "1x"),    TEXTS("0:0", "inf"), TEXTS("0:0:0", "1"), TEXTS("", "1"),
+                           TEXTS("0:0", "nan"),   PARSE(":1\r\n")};
+    for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++) {
+        assert_int_equal(store_reply_heat(wrong[i], &heat), ERR_MALFORMED);
+        freeReplyObject(wrong[i]);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_view),   cmocka_unit_test(test_config),   cmocka_unit_test(test_user_and_time),
-        cmocka_unit_test(test_online), cmocka_unit_test(test_snapshot), cmocka_unit_test(test_position),
-        cmocka_unit_test(test_log),
+        cmocka_unit_test(test_pixel),         cmocka_unit_test(test_name),   cmocka_unit_test(test_renamed),
+        cmocka_unit_test(test_heat),          cmocka_unit_test(test_view),   cmocka_unit_test(test_config),
+        cmocka_unit_test(test_user_and_time), cmocka_unit_test(test_online), cmocka_unit_test(test_snapshot),
+        cmocka_unit_test(test_position),      cmocka_unit_test(test_log),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -158,6 +158,7 @@ static int setup(void **state)
                                            .keys = &keys,
                                            .files = &no_files,
                                            .allowed_origins = "",
+                                           .public_origin = "",
                                            .message_rate = 0,
                                            .max_connections = 100,
                                            .max_sockets = 100});

@@ -65,6 +65,7 @@ static int setup(void **state)
                                            .keys = &keys,
                                            .files = &no_files,
                                            .allowed_origins = "",
+                                           .public_origin = "",
                                            .max_connections = 10,
                                            .max_sockets = 10});
     edge_attach(edge, &(struct edge_parts){0});
