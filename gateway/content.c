@@ -247,7 +247,7 @@ static void done(struct worker_job *worker_job)
 static struct content_job *job_new(struct entry *entry, struct tile_image *const *images, size_t count)
 {
     struct content_job *job = calloc(1, sizeof *job);
-    struct tile_image **own = calloc(count, sizeof(struct tile_image *));
+    struct tile_image **own = calloc(count + 1, sizeof(struct tile_image *));
     if (job == NULL || own == NULL) {
         free(job);
         free(own);
@@ -325,7 +325,7 @@ static void begin(void *arg)
     struct entry *entry = arg;
     struct content *content = entry->content;
     size_t count = count_of(&entry->part, &content->config.geom);
-    struct tile *tiles = calloc(count, sizeof *tiles);
+    struct tile *tiles = calloc(count + 1, sizeof *tiles);
     if (tiles == NULL) {
         answer_all(entry, ERR_FULL);
         return;

@@ -44,7 +44,7 @@ struct tile region_tile_at(const struct region_tiles *tiles, uint32_t i)
 
 uint64_t region_key(const struct region *region)
 {
-    uint64_t x = (uint64_t)(region->x + REGION_SIDE_MAX), y = (uint64_t)(region->y + REGION_SIDE_MAX);
-    return x << 41 | y << 23 | (uint64_t)(region->w - 1) << 14 | (uint64_t)(region->h - 1) << 5 |
+    uint32_t x = (uint32_t)(region->x + REGION_SIDE_MAX), y = (uint32_t)(region->y + REGION_SIDE_MAX);
+    return (uint64_t)x << 41 | (uint64_t)y << 23 | (uint64_t)(region->w - 1) << 14 | (uint64_t)(region->h - 1) << 5 |
            (uint64_t)(region->scale - 1);
 }
