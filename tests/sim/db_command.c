@@ -139,6 +139,8 @@ redisReply *db_command(struct db *db, int64_t now_ms, const struct db_call *call
         return get_time(now_ms, arena);
     if (db_is(name, "INFO"))
         return get_info(db, arena);
+    if (db_is(name, "GET") && strstr(call->args[1].data, "}:n:") != NULL)
+        return reply_nil(arena); // nobody has chosen a name
     if (db_is(name, "GET"))
         return get_user(db, db_user_of(&call->args[1]), arena);
     if (db_is(name, "HGETALL") && db_is(&call->args[1], "{cluster}:config"))

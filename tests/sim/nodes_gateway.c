@@ -189,7 +189,7 @@ static void welcome(struct ws_conn *conn, const uint8_t *entries, uint16_t count
         sim_fail("malformed", "hub_join refuses");
 }
 
-static void on_user(int err, const struct user_record *record, uint64_t now_ms, void *arg)
+static void on_user(int err, const struct store_user *user, void *arg)
 {
     struct hello *hello = arg;
     struct ws_conn *conn = hello->conn;
@@ -199,9 +199,9 @@ static void on_user(int err, const struct user_record *record, uint64_t now_ms, 
         ws_conn_close(conn, WS_CLOSE_FULL, "the user could not be read");
     } else if (conn != NULL && !conn->dying) {
         uint32_t cooldown_ms = cluster_config(conn->node->cluster)->cooldown_ms;
-        uint64_t end_ms = record->nonce > 0 ? record->landed_ms + cooldown_ms : 0;
-        welcome(conn, hello->entries, hello->count, record->nonce + 1,
-                end_ms > now_ms ? (uint32_t)(end_ms - now_ms) : 0);
+        uint64_t end_ms = user->record.nonce > 0 ? user->record.landed_ms + cooldown_ms : 0;
+        welcome(conn, hello->entries, hello->count, user->record.nonce + 1,
+                end_ms > user->now_ms ? (uint32_t)(end_ms - user->now_ms) : 0);
     }
     free(hello);
 }
@@ -308,6 +308,13 @@ static void on_config(const struct canvas_config *config, void *arg)
     hub_configure(node->hub, config);
 }
 
+// Nobody is erased in here.
+static void on_erased(uint64_t user, void *arg)
+{
+    (void)user;
+    (void)arg;
+}
+
 static void on_status(uint32_t online, bool read_only, void *arg)
 {
     (void)online;
@@ -344,7 +351,7 @@ void gateway_node_start(uint32_t number)
     node->hub = hub_new(loop, NULL, node->store, node->worker, &hub);
     const struct cluster_options options = {
         .secret = secret, .secret_len = sizeof secret, .flags = nodes.settings->canvas};
-    const struct cluster_events events = {on_verdict, on_config, on_status, node};
+    const struct cluster_events events = {on_verdict, on_config, on_status, on_erased, node};
     node->cluster = cluster_new(loop, NULL, node->store, &options, &events);
     if (node->worker == NULL || node->store == NULL || node->hub == NULL || node->cluster == NULL)
         abort();

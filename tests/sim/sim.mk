@@ -14,7 +14,7 @@ sim_shard_objs := shard/shard shard/membership shard/store shard/store_tiles sha
                   shard/ownership shard/batch shard/batch_args shard/draw shard/peer shard/rules shard/window shard/windows
 sim_gateway_objs := $(hub_objs) $(filter gateway/%,$(route_objs)) gateway/bus gateway/cluster gateway/cluster_links \
                     gateway/cluster_metrics gateway/cluster_state gateway/shard_link gateway/store gateway/store_cluster \
-                    gateway/store_reply gateway/store_tile
+                    gateway/store_reply gateway/store_reply_page gateway/store_tile gateway/store_user
 sim_gateway_objs := $(filter gateway/%,$(sim_gateway_objs))
 sim_common_objs := $(patsubst %.c,%,$(filter-out common/core/hmac.c common/core/token.c,$(wildcard common/core/*.c))) \
                    proto/bus_proto proto/canvas_config proto/keys proto/link_proto proto/lua_scripts proto/msgpack_flat \
