@@ -261,16 +261,17 @@ def test_the_cooldown_is_exact(world):
     gateway = world.gateway()
     landed = []
     for nonce in range(1, 6):
-        while True:
+        for _ in range(2):  # who waits as told is not refused again
             verdict, = gateway.place(Draw(1, 0, 0, nonce, nonce))
             if verdict.code == PLACED:
                 break
             assert verdict.code == COOLDOWN and verdict.next_nonce == nonce
             assert 0 < verdict.wait_ms <= 300
             time.sleep(verdict.wait_ms / 1000)
+        assert verdict.code == PLACED
         landed.append(struct.unpack("<Q", world.client.get("{u:1}:0000000000000001")[16:])[0])
     gaps = [b - a for a, b in zip(landed, landed[1:])]
-    assert all(300 <= gap < 400 for gap in gaps), gaps
+    assert min(gaps) >= 300, gaps
 
 
 def test_one_placement_per_cooldown_on_many_links(world):
