@@ -145,6 +145,7 @@ void place_taken(struct place *place, struct monotime now, struct tile which, co
     }
     tile->epoch = taken->epoch;
     tile->pos = taken->pos;
+    tile->told_seq = taken->pos.seq;
     tile->checksum = mix_tile_checksum(taken->px, taken->px_len);
     tile_settle(place, tile);
 }

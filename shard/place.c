@@ -288,7 +288,12 @@ bool place_next_beat(struct place *place, struct place_beat *out)
         return false;
     tile_set_due(place, tile, false);
     place->stats.beats++;
-    *out = (struct place_beat){tile->tile, tile->epoch, tile->pos.seq, tile->checksum};
+    *out = (struct place_beat){.tile = tile->tile,
+                               .epoch = tile->epoch,
+                               .seq = tile->pos.seq,
+                               .checksum = tile->checksum,
+                               .placed = tile->pos.seq - tile->told_seq};
+    tile->told_seq = tile->pos.seq;
     return true;
 }
 

@@ -193,6 +193,7 @@ struct place_beat {
     uint64_t epoch;
     uint32_t seq;
     uint64_t checksum;
+    uint32_t placed; // placements of ours since the last beat
 };
 // The next position beat that is due, to be sent before the next batch; false when there is none.
 bool place_next_beat(struct place *place, struct place_beat *out);

@@ -28,6 +28,7 @@ struct place_tile {
     bool beat_due;  // in `due`
     uint64_t epoch; // of our taking; this and the following while owned
     struct position pos;
+    uint32_t told_seq; // of the last position beat, or as it was taken
     uint64_t checksum;
     struct monotime placed_at;
     struct monotime held_since;

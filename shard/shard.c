@@ -71,6 +71,8 @@ static int pump_beats(struct shard *shard, struct store *store)
             count++;
         if (count > 0)
             err = store_beats(store, shard->place, beats, count, on_done, shard);
+        if (count > 0 && err == 0)
+            err = store_heat(store, beats, count);
     } while (err == 0 && count == STORE_BEATS_MAX);
     return err;
 }

@@ -71,6 +71,8 @@ MUST_CHECK int store_take(struct store *store, struct place *place, const struct
                           void *arg);
 MUST_CHECK int store_beats(struct store *store, struct place *place, const struct place_beat *beats, size_t count,
                            store_done_cb *done, void *arg);
+// heat.lua, for those of the beats that have something to tell. Not answered: what is lost was heat.
+MUST_CHECK int store_heat(struct store *store, const struct place_beat *beats, size_t count);
 MUST_CHECK int store_place(struct store *store, struct place *place, struct batch *batch, const struct batch_args *args,
                            store_done_cb *done, void *arg);
 // How long place.lua took, from send to answer, in microseconds.

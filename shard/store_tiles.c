@@ -133,6 +133,30 @@ int store_beats(struct store *store, struct place *place, const struct place_bea
     return store_eval(call, LUA_POSITION, keys, count, args, 1 + TEXTS * count);
 }
 
+static void on_heat(void *arg, const redisReply *reply)
+{
+    struct store *store = arg;
+    if (reply != NULL && reply->type == REDIS_REPLY_ERROR)
+        (void)!store_refusal(store, reply);
+}
+
+int store_heat(struct store *store, const struct place_beat *beats, size_t count)
+{
+    const struct redis_arg key = REDIS_ARG_TEXT(KEY_HEAT);
+    char texts[2 * STORE_BEATS_MAX][NUMBER_SIZE];
+    struct redis_arg args[2 * STORE_BEATS_MAX];
+    size_t n = 0;
+    for (size_t i = 0; i < count; i++) {
+        if (beats[i].placed == 0)
+            continue;
+        snprintf(texts[n], NUMBER_SIZE, "%u:%u", beats[i].tile.tx, beats[i].tile.ty);
+        snprintf(texts[n + 1], NUMBER_SIZE, "%" PRIu32, beats[i].placed);
+        for (size_t end = n + 2; n < end; n++)
+            args[n] = REDIS_ARG_TEXT(texts[n]);
+    }
+    return n > 0 ? redis_conn_evalsha(store->conn, LUA_HEAT, &key, 1, args, n, on_heat, store) : 0;
+}
+
 // ---- Batches
 // ---------------------------------------------------------------------------------------------------------
 

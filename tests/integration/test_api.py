@@ -349,3 +349,25 @@ def test_public_origin(api):
     reply, og = tags(api, "/?x=1&y=2", api.tight, Host="elsewhere.example")
     assert og["og:image"].startswith("https://place.example/api/v1/region.png?") and b"elsewhere" not in reply.body
     assert tags(api, "/", Host="friend.example:8080")[1]["og:url"] == "http://friend.example:8080/"
+
+
+# ---- Heat ---------------------------------------------------------------------------------------------------------------
+
+
+def test_heat(api):
+    """How many placements, tile by tile: here all are younger than a half-life."""
+
+    def heat(gateway):
+        answer = http.get(gateway.address, "/api/v1/heat")
+        assert answer.status == 200 and answer.headers["cache-control"] == "public, max-age=5"
+        body = json.loads(answer.body)
+        assert body["half_life_ms"] == 300000
+        return {(tx, ty): heat for tx, ty, heat in body["tiles"]}
+
+    api.player(299, 199)
+    placed = {tile: int(api.cluster.redis.client.hget(f"{{t:{tile[0]}:{tile[1]}}}:meta", "s")) for tile in ((0, 0), (1, 0))}
+    wait_until(lambda: all(heat(api.gateway).get(tile, 0) > 0.7 * count for tile, count in placed.items()), 10, "the heat is known")
+    for gateway in (api.gateway, api.slow):
+        assert all(heat(gateway)[tile] <= count for tile, count in placed.items())
+        tiles = list(heat(gateway).values())
+        assert tiles == sorted(tiles, reverse=True) and len(tiles) == 2

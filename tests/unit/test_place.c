@@ -136,6 +136,7 @@ static void test_place_and_checksum(void **state)
     assert_true(place_next_beat(scene.place, &beat));
     assert_int_equal(beat.seq, 2);
     assert_true(beat.checksum == mix64(3, 6));
+    assert_int_equal(beat.placed, 2);
     assert_false(place_next_beat(scene.place, &beat));
     scene.now = monotime_add_ms(scene.now, PLACE_BEAT_AFTER_MS);
     place_tick(scene.place, scene.now);
@@ -788,6 +789,7 @@ static void test_beats_of_many_tiles(void **state)
     assert_true(place_next_beat(scene.place, &beat));
     assert_int_equal(beat.tile.tx, 1);
     assert_int_equal(beat.seq, 2);
+    assert_int_equal(beat.placed, 2);
     assert_false(place_next_beat(scene.place, &beat));
     // Only those placed on lately go on.
     scene.now = monotime_add_ms(scene.now, PLACE_BEAT_AFTER_MS - 1);
@@ -797,7 +799,13 @@ static void test_beats_of_many_tiles(void **state)
     place_tick(scene.place, scene.now);
     assert_true(place_next_beat(scene.place, &beat));
     assert_int_equal(beat.tile.tx, 3);
+    assert_int_equal(beat.placed, 1);
     assert_false(place_next_beat(scene.place, &beat));
+    // Told once only.
+    scene.now = monotime_add_ms(scene.now, PLACE_BEAT_EVERY_MS);
+    place_tick(scene.place, scene.now);
+    assert_true(place_next_beat(scene.place, &beat));
+    assert_int_equal(beat.placed, 0);
     // And none of a tile that was given up.
     scene.now = monotime_add_ms(scene.now, PLACE_BEAT_EVERY_MS);
     place_tick(scene.place, scene.now);
