@@ -123,6 +123,7 @@ struct ws_conn {
     struct hello_wait *hello; // while the user is being read
     struct deadline pause;
     struct bucket bucket;
+    struct bucket tiles;           // that it may ask for
     struct bucket *address_bucket; // shared by all of its address
     uint64_t user;
     uint64_t connection;
@@ -220,6 +221,8 @@ void ws_send_error(struct conn *conn, enum ws_error code);
 void ws_input_pump(struct conn *conn);
 bool ws_input_keep(struct conn *conn, const uint8_t *bytes, size_t len); // false without memory
 void ws_input_fini(struct conn *conn);
+// Tiles were asked for of the hub (hub_client.asked).
+void ws_input_charge(struct conn *conn);
 // The rate allows reading again, perhaps.
 void ws_input_resume(struct conn *conn, uint8_t pause);
 

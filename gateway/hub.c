@@ -248,6 +248,15 @@ static uint32_t going(const struct hub_client *client, const struct watch_list *
     return count;
 }
 
+// Tiles of the list that the client does not watch yet.
+static uint32_t coming(const struct hub_client *client, const struct watch_list *watch)
+{
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < watch->count; i++)
+        count += client->audience == NULL || interest_find(client->audience, tile_key(watch->tiles[i])) < 0;
+    return count;
+}
+
 // The audience of these tiles, which are held, for the client. One that nobody else is in has to fit under the cap,
 // where one that the client leaves alone makes room, as do `gone` tiles: to watch nothing is always possible.
 static int find_audience(struct hub *hub, const struct hub_client *client, struct held *const *helds, uint32_t count,
@@ -271,6 +280,7 @@ static int set_watch(struct hub *hub, struct hub_client *client, const struct wa
     struct held *helds[LIMIT_WATCH_TILES];
     struct audience *audience;
     uint32_t gone = going(client, watch);
+    client->asked = coming(client, watch);
     int err = tiles_hold(&hub->tiles, watch->tiles, watch->count, gone, helds);
     if (err != 0)
         return ERR_FULL;
@@ -310,10 +320,12 @@ int hub_resume(struct hub *hub, struct hub_client *client, const uint8_t *entrie
         return 0;
     if (watch_list_read(&watch, &hub->config.geom, entries, count) != 0)
         return ERR_MALFORMED;
+    client->asked = 0;
     for (uint32_t i = 0; i < watch.count; i++) {
         int index = interest_find(client->audience, tile_key(watch.tiles[i]));
         if (index < 0)
             continue;
+        client->asked++;
         if (fanout_resume(&hub->fanout, client, (uint32_t)index, watch.pos[i]) != 0) {
             ws_conn_close(client->conn, WS_CLOSE_FULL, "no memory for a lagging client");
             return 0;

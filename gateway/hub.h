@@ -34,6 +34,7 @@ struct hub_client {
     struct lag *lag;           // own positions while lagging; NULL = synced
     uint32_t index;            // in the audience's array
     uint32_t round;            // last round of its lane that served it
+    uint32_t asked;            // tiles that its last HELLO, WATCH or RESUME asked for: new ones, or resumed
 };
 
 struct hub_options {

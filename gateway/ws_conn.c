@@ -13,6 +13,7 @@
 #include "common/io/log.h"
 #include "gateway/cluster.h"
 #include "gateway/edge_internal.h"
+#include "proto/limits.h"
 
 #define OUTPUT_PAUSE 4096u  // bytes of unsent answers above which no more requests are read
 #define DEAD_PEER_MS 30000u // unacknowledged data for that long: the peer is gone
@@ -314,6 +315,7 @@ void ws_conn_start(struct conn *conn, uint64_t user, uint8_t kind, const uint8_t
     ws->user_kind = kind;
     uint32_t rate = edge_message_rate(conn->edge);
     bucket_init(&ws->bucket, rate, 2 * rate, loop_now(conn->edge->loop));
+    bucket_init(&ws->tiles, LIMIT_NEW_TILES_PER_S, LIMIT_NEW_TILES_BURST, loop_now(conn->edge->loop));
     start_address_bucket(conn);
     if (early_len > 0 && !ws_input_keep(conn, early, early_len)) {
         conn_doom(conn, CONN_REASON_NO_MEMORY);

@@ -44,6 +44,7 @@ static void welcome(struct conn *conn, const uint8_t *entries, uint16_t count, u
     conn->ws.config = edge->config_number;
     ws_conn_send(&conn->ws, message, ws_encode_welcome(message, &welcome));
     int err = hub_join(edge->parts.hub, &conn->ws.hub, entries, count);
+    ws_input_charge(conn);
     if (err == ERR_MALFORMED)
         ws_conn_close(&conn->ws, WS_CLOSE_MALFORMED, "HELLO names a tile outside the canvas, or twice");
     else if (err != 0)

@@ -5,6 +5,7 @@
 #include "gateway/cluster.h"
 #include "gateway/edge_internal.h"
 #include "gateway/ws_conn.h"
+#include "proto/limits.h"
 
 #define FRAMES_PER_TURN 256u // of one client, so that others have their turn
 #define READS_PER_TURN 4u
@@ -43,14 +44,22 @@ void edge_on_verdict(struct cluster_client *client, const struct ws_verdict *ver
         ws_input_resume(conn, WS_PAUSE_DRAWS);
 }
 
+// No message is read before a whole watch is allowed, so this much always is.
+void ws_input_charge(struct conn *conn)
+{
+    (void)bucket_take(&conn->ws.tiles, loop_now(conn->edge->loop), conn->ws.hub.asked);
+}
+
 static void on_watch(struct conn *conn, const uint8_t *message, size_t len, bool resume)
 {
     struct hub *hub = conn->edge->parts.hub;
     struct ws_watch watch;
     int err = ws_decode_watch(message, len, &watch);
+    conn->ws.hub.asked = 0;
     if (err == 0)
         err = resume ? hub_resume(hub, &conn->ws.hub, watch.entries, watch.count)
                      : hub_watch(hub, &conn->ws.hub, watch.entries, watch.count);
+    ws_input_charge(conn);
     if (err == ERR_MALFORMED)
         ws_conn_close(&conn->ws, WS_CLOSE_MALFORMED, resume ? "malformed RESUME" : "malformed WATCH");
     else if (err != 0)
@@ -111,7 +120,8 @@ static bool has_token(struct conn *conn)
 {
     struct monotime now = loop_now(conn->edge->loop);
     struct bucket *shared = conn->ws.address_bucket;
-    if (is_ready(&conn->ws.bucket, edge_message_rate(conn->edge), now) &&
+    bool may_watch = bucket_wait_ms(&conn->ws.tiles, now, LIMIT_WATCH_TILES) == 0;
+    if (may_watch && is_ready(&conn->ws.bucket, edge_message_rate(conn->edge), now) &&
         (shared == NULL || is_ready(shared, edge_messages_per_address(conn->edge), now)))
         return true;
     conn->ws.pauses |= WS_PAUSE_RATE;

@@ -2,6 +2,8 @@
 #pragma once
 
 #define LIMIT_WATCH_TILES 256u         // tiles one client may watch
+#define LIMIT_NEW_TILES_PER_S 128u     // tiles new to the watch of one client, or resumed; HELLO counts
+#define LIMIT_NEW_TILES_BURST 1024u    // at once
 #define LIMIT_WS_MESSAGE 4112u         // bytes of one message from a client
 #define LIMIT_WS_FRAMES 16u            // frames per message from a client
 #define LIMIT_TILE_FRAME_UPDATES 8192u // placements in one TILE frame

@@ -371,3 +371,27 @@ def test_heat(api):
         assert all(heat(gateway)[tile] <= count for tile, count in placed.items())
         tiles = list(heat(gateway).values())
         assert tiles == sorted(tiles, reverse=True) and len(tiles) == 2
+
+
+# ---- New tiles ----------------------------------------------------------------------------------------------------------
+
+
+def test_tiles_that_a_client_watches_anew_are_rationed(make_cluster):
+    """Whoever moves a full watch about a large canvas gets a burst of 1024 tiles, then 128 a second; nothing is lost."""
+    cluster = make_cluster(shards=1, gateways=1, cooldown="1s", width=16384, height=16384)
+    gateway = cluster.gateways[0]
+    session = gateway.session()
+    rounds = [[(x, y) for x in range(64) for y in range(4 * i, 4 * i + 4)] for i in range(5)]
+
+    async def go():
+        async with Client(gateway.ws_url, session.token, rounds[0]) as client:
+            began = time.monotonic()
+            for tiles in rounds[1:]:
+                await client.watch(tiles)
+            assert (await client.draw(1, 1, 1, timeout=30)).code is Verdict.PLACED
+            return time.monotonic() - began, client.errors
+
+    took, errors = asyncio.run(go())
+    # 5 x 256 tiles are 256 more than the burst, and 256 have to be left before the draw is read.
+    assert 3 < took < 20 and errors == []
+    assert gateway.get("/readyz").status == 200

@@ -24,6 +24,7 @@ int hub_join(struct hub *hub, struct hub_client *client, const uint8_t *entries,
     (void)entries;
     (void)count;
     edge_fakes.joins++;
+    client->asked = count;
     edge_fakes.last_joined = client->conn;
     return edge_fakes.join_result;
 }
@@ -35,6 +36,7 @@ int hub_watch(struct hub *hub, struct hub_client *client, const uint8_t *entries
     (void)entries;
     (void)count;
     edge_fakes.watches++;
+    client->asked = count;
     return 0;
 }
 
@@ -45,6 +47,7 @@ int hub_resume(struct hub *hub, struct hub_client *client, const uint8_t *entrie
     (void)entries;
     (void)count;
     edge_fakes.resumes++;
+    client->asked = count;
     return 0;
 }
 

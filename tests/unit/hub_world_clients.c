@@ -264,6 +264,11 @@ int world_watch(unsigned client, unsigned tiles)
     return err;
 }
 
+uint32_t world_asked(unsigned client)
+{
+    return clients[client].hub.asked;
+}
+
 void world_resume(unsigned client, unsigned tile, bool from_nothing)
 {
     struct ws_conn *conn = &clients[client];

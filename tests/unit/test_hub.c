@@ -380,11 +380,16 @@ static void test_changes_what_it_watches(void **state)
     work();
     for (unsigned i = 0; i < 6; i++)
         world_place(i, 3);
+    assert_int_equal(world_asked(0), 1);
     assert_int_equal(world_watch(0, 7), 0);
+    assert_int_equal(world_asked(0), 2);
     work();
     read_all();
     world_check_equal();
+    assert_int_equal(world_watch(0, 7), 0);
+    assert_int_equal(world_asked(0), 0);
     assert_int_equal(world_watch(0, 32), 0);
+    assert_int_equal(world_asked(0), 1);
     work();
     world_place(0, 1);
     world_place(5, 1);
@@ -405,8 +410,10 @@ static void test_resume_from_nothing_and_from_the_latest(void **state)
     world_resume(0, 0, false);
     work();
     assert_int_equal(world_writes(0), before); // it has the latest
+    assert_int_equal(world_asked(0), 1);
     world_resume(0, 0, true);
     world_resume(0, 4, true); // not watched: ignored
+    assert_int_equal(world_asked(0), 0);
     work();
     read_all();
     world_check_equal();

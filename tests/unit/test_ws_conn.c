@@ -9,6 +9,7 @@
 
 #include "common/core/token.h"
 #include "gateway/edge_internal.h"
+#include "proto/limits.h"
 #include "tests/unit/edge_fakes.h"
 
 static struct loop *loop;
@@ -49,13 +50,17 @@ static void say(const void *data, size_t len)
 
 static size_t frame(uint8_t *to, uint8_t first, const void *payload, size_t len)
 {
-    assert_true(len < 126);
+    size_t head = len < 126 ? 2 : 4;
     to[0] = first;
-    to[1] = (uint8_t)(0x80 | len);
-    memset(to + 2, 0, 4); // a mask of zeros leaves the payload as it is
+    to[1] = (uint8_t)(0x80 | (len < 126 ? len : 126));
+    if (head == 4) {
+        to[2] = (uint8_t)(len >> 8);
+        to[3] = (uint8_t)(len & 0xff);
+    }
+    memset(to + head, 0, 4); // a mask of zeros leaves the payload as it is
     if (len > 0)
-        memcpy(to + 6, payload, len);
-    return len + 6;
+        memcpy(to + head + 4, payload, len);
+    return head + 4 + len;
 }
 
 static void say_message(const void *payload, size_t len)
@@ -442,6 +447,59 @@ static void test_pongs_count(void **state)
     assert_true(edge->stats.messages < 50);
 }
 
+// A whole watch of new tiles, again and again: as many as the burst allows, then as many as the rate. Draws wait with
+// it.
+static void test_new_tiles_are_rationed(void **state)
+{
+    (void)state;
+    static uint8_t message[WS_WATCH_HEAD_LEN + LIMIT_WATCH_TILES * WS_ENTRY_LEN], bytes[sizeof message + 16];
+    static struct ws_entry entries[LIMIT_WATCH_TILES];
+    struct ws_conn *ws = joined_client();
+    uint8_t draw[WS_DRAW_LEN];
+    for (uint16_t i = 0; i < LIMIT_WATCH_TILES; i++)
+        entries[i] = (struct ws_entry){.tile = {i, 0}};
+    size_t len = ws_encode_watch(message, WS_WATCH, entries, LIMIT_WATCH_TILES);
+    unsigned most = LIMIT_NEW_TILES_BURST / LIMIT_WATCH_TILES;
+    for (unsigned i = 0; i < most + 2; i++)
+        say(bytes, frame(bytes, 0x82, message, len));
+    assert_in_range(edge_fakes.watches, most, most + 1); // the clock runs
+    assert_true((ws->pauses & WS_PAUSE_RATE) != 0);
+    ws_encode_draw(draw, &(struct ws_draw){1, 2, 3, 4});
+    say_message(draw, sizeof draw);
+    assert_int_equal(edge_fakes.draws, 0);
+    // As if time had passed.
+    bucket_init(&ws->tiles, LIMIT_NEW_TILES_PER_S, LIMIT_NEW_TILES_BURST, loop_now(loop));
+    for (unsigned i = 0; i < 50 && edge_fakes.draws == 0; i++)
+        loop_run_once(loop, 20);
+    assert_int_equal(edge_fakes.watches, most + 2);
+    assert_int_equal(edge_fakes.draws, 1);
+    // Watching what is watched already costs nothing: the hub says so.
+    assert_true(bucket_wait_ms(&ws->tiles, loop_now(loop), LIMIT_NEW_TILES_BURST) > 0);
+}
+
+static void test_erased(void **state)
+{
+    (void)state;
+    joined_client();
+    edge_fakes.events.on_erased(only_conn()->ws.user + 1, edge);
+    turn(2);
+    assert_int_equal(only_conn()->state, CONN_WS);
+    edge_fakes.events.on_erased(only_conn()->ws.user, edge);
+    turn(2);
+    assert_int_equal(expect_close(), WS_CLOSE_ERASED);
+    assert_int_equal(only_conn()->reason, CONN_REASON_WS_ERASED);
+}
+
+static void test_hello_of_an_erased_user(void **state)
+{
+    (void)state;
+    connect_client();
+    edge_fakes.user_at_once = edge_fakes.user_erased = true;
+    say_hello();
+    assert_int_equal(expect_close(), WS_CLOSE_ERASED);
+    assert_int_equal(edge_fakes.joins, 0);
+}
+
 static void test_draws_in_flight(void **state)
 {
     (void)state;
@@ -709,6 +767,9 @@ int main(void)
         TEST(test_too_slow),
         TEST(test_one_pong_and_the_latest),
         TEST(test_stays_paused_until_the_answers_are_gone),
+        TEST(test_new_tiles_are_rationed),
+        TEST(test_erased),
+        TEST(test_hello_of_an_erased_user),
         TEST(test_pongs_count),
         TEST(test_draws_in_flight),
         TEST(test_many_draws_in_one_segment),
