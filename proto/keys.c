@@ -7,8 +7,10 @@
 #include "proto/bus_proto.h"
 
 static const char *const tile_suffixes[] = {
-    [KEY_TILE_META] = "meta", [KEY_TILE_PX] = "px",     [KEY_TILE_LAST] = "last", [KEY_TILE_LOG] = "log",
-    [KEY_TILE_DUP0] = "dup0", [KEY_TILE_DUP1] = "dup1", [KEY_TILE_BUS] = "bus",
+    [KEY_TILE_META] = "meta",       [KEY_TILE_PX] = "px",         [KEY_TILE_LAST] = "last",
+    [KEY_TILE_LOG] = "log",         [KEY_TILE_DUP0] = "dup0",     [KEY_TILE_DUP1] = "dup1",
+    [KEY_TILE_BUS] = "bus",         [KEY_TILE_NEW_PX] = "new:px", [KEY_TILE_NEW_LAST] = "new:last",
+    [KEY_TILE_NEW_LOG] = "new:log",
 };
 
 size_t key_tile(char to[KEY_MAX], struct tile tile, enum key_tile what)
@@ -65,14 +67,38 @@ static bool take_u16(const char **at, const char *end, uint16_t *out)
     return canonical && value <= UINT16_MAX;
 }
 
-int key_tile_of_channel(const char *channel, size_t len, struct tile *out)
+int key_tile_parse(const char *key, size_t len, enum key_tile what, struct tile *out)
 {
-    const char *at = channel;
-    const char *end = channel + len;
+    const char *at = key;
+    const char *end = key + len;
     struct tile tile;
     if (!skip(&at, end, "{t:") || !take_u16(&at, end, &tile.tx) || !skip(&at, end, ":") ||
-        !take_u16(&at, end, &tile.ty) || !skip(&at, end, "}:bus") || at != end)
+        !take_u16(&at, end, &tile.ty) || !skip(&at, end, "}:") || !skip(&at, end, tile_suffixes[what]) || at != end)
         return ERR_MALFORMED;
     *out = tile;
+    return 0;
+}
+
+int key_tile_of_channel(const char *channel, size_t len, struct tile *out)
+{
+    return key_tile_parse(channel, len, KEY_TILE_BUS, out);
+}
+
+int key_user_parse(const char *key, size_t len, uint64_t *user)
+{
+    char again[KEY_MAX];
+    uint64_t value = 0;
+    if (len < 16)
+        return ERR_MALFORMED;
+    for (size_t i = len - 16; i < len; i++) {
+        char c = key[i];
+        if (!((c >= '0' && c <= '9') || (c >= 'a' && c <= 'f')))
+            return ERR_MALFORMED;
+        value = value << 4 | (uint64_t)(c <= '9' ? c - '0' : c - 'a' + 10);
+    }
+    // Only the whole name as we write it is one.
+    if (key_user(again, value) != len || memcmp(again, key, len) != 0)
+        return ERR_MALFORMED;
+    *user = value;
     return 0;
 }

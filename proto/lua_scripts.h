@@ -17,6 +17,10 @@ enum lua_script {
     LUA_NAME,
     LUA_ERASE,
     LUA_HEAT,
+    LUA_TILE,
+    LUA_REPLACE,
+    LUA_RESTORE,
+    LUA_AUDIT,
     LUA_SCRIPT_COUNT,
 };
 

@@ -47,3 +47,8 @@ void ctl_show_tiles(const json_t *result);
 void ctl_show_get(const json_t *result);
 void ctl_show_change(const json_t *result);
 void ctl_show_audit(const json_t *result);
+
+// ctl_backup.c, ctl_restore.c: FILE is args[0]
+enum ctl_status ctl_run_backup(const struct ctl_options *options, const char *const *args, size_t count);
+enum ctl_status ctl_run_verify(const struct ctl_options *options, const char *const *args, size_t count);
+enum ctl_status ctl_run_restore(const struct ctl_options *options, const char *const *args, size_t count);

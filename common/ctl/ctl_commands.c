@@ -15,6 +15,13 @@ const struct ctl_command ctl_commands[] = {
     {"canvas", 2, 2, "canvas grow WIDTHxHEIGHT", "adds columns at the right and rows at the bottom", NULL,
      ctl_show_change},
     {"audit", 0, 1, "audit [COUNT]", "what was done and by whom, the newest first", NULL, ctl_show_audit},
+    {"backup", 1, 1, "backup FILE", "the whole canvas with its history and users, while everybody draws",
+     ctl_run_backup, NULL},
+    {"verify", 1, 1, "verify FILE", "replays a backup and holds it against itself", ctl_run_verify, NULL},
+    {"restore", 1, 1, "restore FILE",
+     "verifies a backup and puts it in the place of what is there, while everybody watches; --again after one that "
+     "broke off",
+     ctl_run_restore, NULL},
 };
 
 const size_t ctl_command_count = sizeof ctl_commands / sizeof ctl_commands[0];

@@ -96,6 +96,31 @@ static void test_other_channels_refused(void **state)
     }
 }
 
+// Only a record's own key, whole: neither a name's, nor one of another group.
+static void test_users_read(void **state)
+{
+    (void)state;
+    static const char *const others[] = {"",
+                                         "{u:5}:",
+                                         "0000000000000045",
+                                         "{u:5}:n:0000000000000045",
+                                         "{u:6}:0000000000000045",
+                                         "{u:5}:000000000000004",
+                                         "{u:5}:000000000000004G",
+                                         "{u:05}:0000000000000045",
+                                         "{u:5}:00000000000000456"};
+    char key[KEY_MAX];
+    uint64_t user;
+    size_t len = key_user(key, 0x45);
+    assert_int_equal(key_user_parse(key, len, &user), 0);
+    assert_int_equal(user, 0x45);
+    len = key_user(key, UINT64_MAX);
+    assert_int_equal(key_user_parse(key, len, &user), 0);
+    assert_true(user == UINT64_MAX);
+    for (size_t i = 0; i < sizeof others / sizeof others[0]; i++)
+        assert_int_equal(key_user_parse(others[i], strlen(others[i]), &user), ERR_MALFORMED);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -104,6 +129,7 @@ int main(void)
         cmocka_unit_test(test_address_keys),
         cmocka_unit_test(test_channels_read),
         cmocka_unit_test(test_other_channels_refused),
+        cmocka_unit_test(test_users_read),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

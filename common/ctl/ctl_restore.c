@@ -1,0 +1,403 @@
+// restore: puts a backup in the place of what is there, while gateways and shards live.
+//
+//   verify ─► begin (read-only) ─► tiles, each written beside and then put in place as one ─► tiles that the backup
+//   lacks
+//          become blank ─► users ─► end
+//
+// Users come last: a shard that has not yet heard of the restore may still place on a tile, and write the user's
+// record; on a tile that is replaced after, both are gone, so the record has to go as well.
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/core/bytes.h"
+#include "common/core/mix.h"
+#include "common/ctl/ctl.h"
+#include "common/ctl/ctl_file.h"
+#include "common/ctl/ctl_redis.h"
+#include "common/ctl/ctl_verify.h"
+#include "proto/keys.h"
+
+#define TILE_SIDE (GEOM_SIDE_MAX / 64u)
+#define IN_FLIGHT_MAX 256u
+#define FIELDS_MAX 48u
+#define NUMBER_SIZE 24u
+#define COLUMNS 4u
+
+struct restore {
+    const struct ctl_options *options;
+    struct ctl_redis redis;
+    struct ctl_summary summary;
+    uint32_t in_flight; // commands of which nothing but errors is of interest
+    struct tile tile;   // the one that is being written; seq 0: none
+    uint64_t epoch;
+    uint32_t seq;
+    uint64_t checksum;
+    uint8_t put[TILE_SIDE * TILE_SIDE / 8]; // tiles of the backup
+    char version[NUMBER_SIZE];
+    char label[400];
+    bool refused; // and said why
+};
+
+static bool refuse(struct restore *restore, const char *why)
+{
+    ctl_say("%s", why);
+    restore->refused = true;
+    return false;
+}
+
+// ---- Many commands at once
+// -------------------------------------------------------------------------------------------
+
+static bool settle(struct restore *restore)
+{
+    bool good = true;
+    for (; good && restore->in_flight > 0; restore->in_flight--) {
+        redisReply *reply = ctl_redis_receive(&restore->redis);
+        good = reply != NULL;
+        freeReplyObject(reply);
+    }
+    return good;
+}
+
+static bool send(struct restore *restore, const struct redis_arg *args, size_t count)
+{
+    if (restore->in_flight >= IN_FLIGHT_MAX && !settle(restore))
+        return false;
+    restore->in_flight++;
+    return ctl_redis_send(&restore->redis, args, count);
+}
+
+// ---- Settings
+// --------------------------------------------------------------------------------------------------------
+
+// What the script is given beside the audit entry: numbers and texts that outlive the call.
+struct settings {
+    struct redis_arg args[FIELDS_MAX];
+    size_t count;
+    char width[NUMBER_SIZE], height[NUMBER_SIZE];
+    char palette[PALETTE_TEXT_SIZE];
+};
+
+static void add_setting(struct settings *settings, const char *name, const char *value)
+{
+    settings->args[settings->count++] = REDIS_ARG_TEXT(name);
+    settings->args[settings->count++] = REDIS_ARG_TEXT(value);
+}
+
+// Nothing is there yet: all of the backup, but what belongs to the running of it.
+static bool take_all(struct restore *restore, struct settings *settings)
+{
+    static struct ctl_fields fields;
+    if (ctl_fields_parse(&fields, restore->summary.config_record, restore->summary.config_len) != 0)
+        return false;
+    for (size_t i = 0; i + 1 < fields.count && settings->count + 2 <= FIELDS_MAX; i += 2) {
+        bool ours = (fields.lens[i] == 7 && memcmp(fields.texts[i], "version", 7) == 0) ||
+                    (fields.lens[i] == 8 && memcmp(fields.texts[i], "restores", 8) == 0);
+        if (ours)
+            continue;
+        settings->args[settings->count++] = (struct redis_arg){fields.texts[i], fields.lens[i]};
+        settings->args[settings->count++] = (struct redis_arg){fields.texts[i + 1], fields.lens[i + 1]};
+    }
+    return true;
+}
+
+// What is there stays, as far as the backup fits into it.
+static bool merge(struct restore *restore, const struct canvas_config *now, struct settings *settings)
+{
+    const struct canvas_config *then = &restore->summary.config;
+    if (now->geom.edge != then->geom.edge)
+        return refuse(restore,
+                      "the canvas that is there has another tile edge: restore into an empty Redis, before the "
+                      "first gateway or shard starts");
+    bool longer = palette_extends(&then->palette, &now->palette);
+    if (!longer && !palette_extends(&now->palette, &then->palette))
+        return refuse(restore, "neither palette is the beginning of the other");
+    snprintf(settings->width, NUMBER_SIZE, "%" PRIu32,
+             now->geom.width > then->geom.width ? now->geom.width : then->geom.width);
+    snprintf(settings->height, NUMBER_SIZE, "%" PRIu32,
+             now->geom.height > then->geom.height ? now->geom.height : then->geom.height);
+    if (palette_format(longer ? &then->palette : &now->palette, settings->palette, sizeof settings->palette) < 0)
+        return false;
+    add_setting(settings, "width", settings->width);
+    add_setting(settings, "height", settings->height);
+    add_setting(settings, "palette", settings->palette);
+    return true;
+}
+
+// The settings that are there; version 0: none.
+static bool read_config(struct restore *restore, struct canvas_config *config)
+{
+    const struct redis_arg args[] = {REDIS_ARG_TEXT("HGETALL"), REDIS_ARG_TEXT(KEY_CONFIG)};
+    const char *fields[CTL_CONFIG_FIELDS_MAX];
+    size_t lens[CTL_CONFIG_FIELDS_MAX];
+    char why[160];
+    *config = (struct canvas_config){0};
+    redisReply *reply = ctl_redis_call(&restore->redis, args, 2);
+    bool good = reply != NULL && reply->elements <= CTL_CONFIG_FIELDS_MAX;
+    for (size_t i = 0; good && i < reply->elements; i++) {
+        fields[i] = reply->element[i]->str;
+        lens[i] = reply->element[i]->len;
+    }
+    if (good && reply->elements > 0 && canvas_config_parse(fields, lens, reply->elements, config, why, sizeof why) != 0)
+        good = refuse(restore, why);
+    freeReplyObject(reply);
+    snprintf(restore->version, sizeof restore->version, "%" PRIu32, config->version);
+    return good;
+}
+
+// One step of restore.lua; false when it was refused or broke, which was said.
+static bool step(struct restore *restore, const char *name, const struct settings *settings)
+{
+    const struct redis_arg keys[] = {REDIS_ARG_TEXT(KEY_CONFIG), REDIS_ARG_TEXT(KEY_AUDIT)};
+    struct redis_arg args[5 + FIELDS_MAX] = {REDIS_ARG_TEXT(name), REDIS_ARG_TEXT(restore->version),
+                                             REDIS_ARG_TEXT(CHANNEL_CLUSTER), REDIS_ARG_TEXT(restore->options->who),
+                                             REDIS_ARG_TEXT(restore->label)};
+    for (size_t i = 0; i < settings->count; i++)
+        args[5 + i] = settings->args[i];
+    redisReply *reply = ctl_redis_script(&restore->redis, LUA_RESTORE, false, keys, 2, args, 5 + settings->count);
+    long long version = reply != NULL ? reply->integer : 1;
+    freeReplyObject(reply);
+    if (version == -1)
+        return refuse(restore, "a restore was begun already and has not ended: if nobody is at it any more, --again");
+    if (version == -2)
+        return refuse(restore, "somebody else has ended the restore");
+    if (version == 0)
+        return refuse(restore, "the settings were changed at the same time: begin again");
+    return reply != NULL;
+}
+
+static bool begin(struct restore *restore)
+{
+    static struct settings settings;
+    static struct canvas_config now;
+    if (!read_config(restore, &now) ||
+        !(now.version == 0 ? take_all(restore, &settings) : merge(restore, &now, &settings)))
+        return false;
+    return step(restore, restore->options->again ? "again" : "begin", &settings);
+}
+
+// Settings may be changed while it runs.
+static bool end(struct restore *restore)
+{
+    static const struct settings none;
+    static struct canvas_config now;
+    return read_config(restore, &now) && step(restore, "end", &none);
+}
+
+// ---- Tiles
+// -----------------------------------------------------------------------------------------------------------
+
+static bool replace(struct restore *restore, struct tile tile, uint64_t epoch, uint32_t seq, uint64_t checksum)
+{
+    static const enum key_tile whats[] = {KEY_TILE_META,   KEY_TILE_PX,       KEY_TILE_LAST,
+                                          KEY_TILE_LOG,    KEY_TILE_DUP0,     KEY_TILE_DUP1,
+                                          KEY_TILE_NEW_PX, KEY_TILE_NEW_LAST, KEY_TILE_NEW_LOG};
+    enum { KEYS = sizeof whats / sizeof whats[0] };
+    char names[KEYS][KEY_MAX], epoch_text[NUMBER_SIZE], seq_text[NUMBER_SIZE], checksum_text[NUMBER_SIZE];
+    struct redis_arg keys[KEYS];
+    for (size_t i = 0; i < KEYS; i++) {
+        keys[i].len = key_tile(names[i], tile, whats[i]);
+        keys[i].data = names[i];
+    }
+    snprintf(epoch_text, sizeof epoch_text, "%" PRIu64, epoch);
+    snprintf(seq_text, sizeof seq_text, "%" PRIu32, seq);
+    snprintf(checksum_text, sizeof checksum_text, "%016" PRIx64, checksum);
+    const struct redis_arg args[] = {REDIS_ARG_TEXT(epoch_text), REDIS_ARG_TEXT(seq_text),
+                                     REDIS_ARG_TEXT(checksum_text)};
+    if (!settle(restore))
+        return false;
+    redisReply *reply = ctl_redis_script(&restore->redis, LUA_REPLACE, false, keys, KEYS, args, 3);
+    freeReplyObject(reply);
+    return reply != NULL;
+}
+
+// The one before is written whole.
+static bool end_tile(struct restore *restore)
+{
+    uint32_t seq = restore->seq;
+    restore->seq = 0;
+    return seq == 0 || replace(restore, restore->tile, restore->epoch, seq, restore->checksum);
+}
+
+static bool set_new(struct restore *restore, enum key_tile what, const uint8_t *data, size_t len)
+{
+    char key[KEY_MAX];
+    const struct redis_arg args[] = {REDIS_ARG_TEXT("SET"), {key, key_tile(key, restore->tile, what)}, {data, len}};
+    return send(restore, args, 3);
+}
+
+// What was checked by ctl_verify is not checked again.
+static bool on_tile(struct restore *restore, const uint8_t *payload)
+{
+    char log[KEY_MAX];
+    if (!end_tile(restore))
+        return false;
+    size_t px_len = bytes_get_u32(payload + 16), last_len = bytes_get_u32(payload + 20 + px_len);
+    restore->tile = (struct tile){bytes_get_u16(payload), bytes_get_u16(payload + 2)};
+    restore->epoch = bytes_get_u64(payload + 4);
+    restore->seq = bytes_get_u32(payload + 12);
+    restore->checksum = mix_tile_checksum(payload + 20, px_len);
+    uint32_t index = restore->tile.ty * TILE_SIDE + restore->tile.tx;
+    restore->put[index / 8] |= (uint8_t)(1u << index % 8);
+    // Of a restore that broke off there may be a log, which only takes what comes behind it.
+    const struct redis_arg args[] = {REDIS_ARG_TEXT("UNLINK"), {log, key_tile(log, restore->tile, KEY_TILE_NEW_LOG)}};
+    return send(restore, args, 2) && set_new(restore, KEY_TILE_NEW_PX, payload + 20, px_len) &&
+           set_new(restore, KEY_TILE_NEW_LAST, payload + 24 + px_len, last_len);
+}
+
+static bool add_entry(struct restore *restore, struct bytes_reader *in)
+{
+    static const char *const names[COLUMNS] = {"u", "w", "c", "q"};
+    static const size_t widths[COLUMNS] = {3, 8, 1, 4};
+    char key[KEY_MAX], id[NUMBER_SIZE], epoch[NUMBER_SIZE], time[NUMBER_SIZE], first[NUMBER_SIZE];
+    snprintf(epoch, sizeof epoch, "%" PRIu64, bytes_u64(in));
+    snprintf(time, sizeof time, "%" PRIu64, bytes_u64(in));
+    uint32_t from = bytes_u32(in), count = bytes_u16(in);
+    snprintf(first, sizeof first, "%" PRIu32, from);
+    snprintf(id, sizeof id, "%" PRIu32 "-0", from + (count - 1));
+    struct redis_arg args[3 + 2 * (4 + COLUMNS)] = {
+        REDIS_ARG_TEXT("XADD"), {key, key_tile(key, restore->tile, KEY_TILE_NEW_LOG)},
+        REDIS_ARG_TEXT(id),     REDIS_ARG_TEXT("l"),
+        REDIS_ARG_TEXT("1"),    REDIS_ARG_TEXT("e"),
+        REDIS_ARG_TEXT(epoch),  REDIS_ARG_TEXT("t"),
+        REDIS_ARG_TEXT(time),   REDIS_ARG_TEXT("f"),
+        REDIS_ARG_TEXT(first)};
+    for (size_t i = 0; i < COLUMNS; i++) {
+        args[11 + 2 * i] = REDIS_ARG_TEXT(names[i]);
+        args[12 + 2 * i] = (struct redis_arg){bytes_take(in, count * widths[i]), count * widths[i]};
+    }
+    return bytes_ok(in) && send(restore, args, sizeof args / sizeof args[0]);
+}
+
+static bool on_log(struct restore *restore, const uint8_t *payload, size_t len)
+{
+    struct bytes_reader in;
+    bool good = true;
+    bytes_reader_init(&in, payload, len);
+    while (good && bytes_left(&in) > 0)
+        good = add_entry(restore, &in);
+    return good;
+}
+
+static bool on_others(const redisReply *keys, void *arg)
+{
+    struct restore *restore = arg;
+    struct tile tile;
+    bool good = true;
+    for (size_t i = 0; good && i < keys->elements; i++) {
+        const redisReply *key = keys->element[i];
+        if (key_tile_parse(key->str, key->len, KEY_TILE_META, &tile) != 0 || tile.tx >= TILE_SIDE ||
+            tile.ty >= TILE_SIDE)
+            continue;
+        uint32_t index = tile.ty * TILE_SIDE + tile.tx;
+        if ((restore->put[index / 8] >> index % 8 & 1) == 0)
+            good = replace(restore, tile, 0, 0, 0);
+    }
+    return good;
+}
+
+// ---- Users
+// -----------------------------------------------------------------------------------------------------------
+
+static bool on_records(const redisReply *keys, void *arg)
+{
+    struct restore *restore = arg;
+    uint64_t user;
+    bool good = true;
+    for (size_t i = 0; good && i < keys->elements; i++) {
+        const redisReply *key = keys->element[i];
+        const struct redis_arg args[] = {REDIS_ARG_TEXT("UNLINK"), {key->str, key->len}};
+        if (key_user_parse(key->str, key->len, &user) == 0)
+            good = send(restore, args, 2);
+    }
+    return good && settle(restore);
+}
+
+static bool on_users(struct restore *restore, const uint8_t *payload, size_t len)
+{
+    bool good = true;
+    for (size_t at = 0; good && at < len; at += CTL_USER_LEN) {
+        char key[KEY_MAX];
+        const struct redis_arg args[] = {REDIS_ARG_TEXT("SET"),
+                                         {key, key_user(key, bytes_get_u64(payload + at))},
+                                         {payload + at + 8, CTL_USER_LEN - 8}};
+        good = send(restore, args, 3);
+    }
+    return good;
+}
+
+// ---- The command
+// -----------------------------------------------------------------------------------------------------
+
+// Goes over the file once, for tiles or for users.
+static bool pass(struct restore *restore, const char *path, bool users)
+{
+    struct ctl_file file;
+    enum ctl_record type = CTL_CONFIG;
+    size_t len;
+    bool good = ctl_file_open(&file, path) == 0;
+    while (good && type != CTL_END) {
+        good = ctl_file_next(&file, &type, &len) == 0 || refuse(restore, "the file has changed while it was read");
+        if (good && users && type == CTL_USERS)
+            good = on_users(restore, file.buffer, len);
+        else if (good && !users && type == CTL_TILE)
+            good = on_tile(restore, file.buffer);
+        else if (good && !users && type == CTL_LOG)
+            good = on_log(restore, file.buffer, len);
+    }
+    ctl_file_close(&file);
+    return good && end_tile(restore) && settle(restore);
+}
+
+static bool run(struct restore *restore, const char *path)
+{
+    return begin(restore) && pass(restore, path, false) &&
+           ctl_redis_scan(&restore->redis, "{t:*:meta", on_others, restore) &&
+           ctl_redis_scan(&restore->redis, "{u:*", on_records, restore) && pass(restore, path, true) && end(restore);
+}
+
+static void show(const json_t *result)
+{
+    printf("%s: restored %" JSON_INTEGER_FORMAT " tiles, %" JSON_INTEGER_FORMAT " users, %" JSON_INTEGER_FORMAT
+           " placements\n",
+           json_string_value(json_object_get(result, "file")), json_integer_value(json_object_get(result, "tiles")),
+           json_integer_value(json_object_get(result, "users")),
+           json_integer_value(json_object_get(result, "placements")));
+}
+
+static void print_done(const struct restore *restore, const char *path)
+{
+    const struct ctl_summary *summary = &restore->summary;
+    json_t *result = json_pack("{s:s, s:I, s:I, s:I}", "file", path, "tiles", (json_int_t)summary->tiles, "users",
+                               (json_int_t)summary->users, "placements", (json_int_t)summary->placements);
+    if (result != NULL)
+        ctl_print(restore->options, result, show);
+    json_decref(result);
+}
+
+enum ctl_status ctl_run_restore(const struct ctl_options *options, const char *const *args, size_t count)
+{
+    static struct restore restore;
+    char why[CTL_VERIFY_WHY_SIZE];
+    (void)count;
+    restore.options = options;
+    int err = ctl_verify(args[0], &restore.summary, why);
+    if (err != 0) {
+        ctl_say("%s: %s; nothing was changed", args[0], err == ERR_NOMEM ? "no memory" : why);
+        return err == ERR_MALFORMED ? CTL_DAMAGED : CTL_REFUSED;
+    }
+    snprintf(restore.label, sizeof restore.label, "%.300s: %" PRIu32 " tiles, %" PRIu64 " placements", args[0],
+             restore.summary.tiles, restore.summary.placements);
+    enum ctl_status status = ctl_redis_open(&restore.redis, options);
+    if (status == CTL_DONE && !run(&restore, args[0]))
+        status = restore.refused ? CTL_REFUSED : CTL_UNKNOWN;
+    if (status == CTL_DONE)
+        print_done(&restore, args[0]);
+    ctl_redis_close(&restore.redis);
+    free(restore.summary.config_record);
+    return status;
+}

@@ -1,0 +1,28 @@
+-- Begins and ends a restore: `restores` becomes odd, and even again.
+--
+-- KEYS[1]  {cluster}:config
+-- KEYS[2]  {cluster}:audit
+-- ARGV     1 'begin', 'again' (though one was begun already) or 'end', 2 version that the settings were read at (0: there were none),
+--          3 channel of the cluster, 4 who, 5 what is restored (for the audit log), then name, value, name, value … to be stored
+-- reply    the version now; 0: it is another than the one given; -1: begin, but one was begun already; -2: end, but none was
+local config, audit, step = KEYS[1], KEYS[2], ARGV[1]
+
+if (redis.call('HGET', config, 'version') or '0') ~= ARGV[2] then
+    return 0
+end
+local restores = tonumber(redis.call('HGET', config, 'restores') or 0)
+local begun = restores % 2 == 1
+if step == 'begin' and begun then
+    return -1
+elseif step == 'end' and not begun then
+    return -2
+end
+if step == 'end' or not begun then
+    restores = restores + 1
+end
+local version = string.format('%.0f', tonumber(ARGV[2]) + 1)
+redis.call('HSET', config, 'version', version, 'restores', string.format('%.0f', restores), unpack(ARGV, 6))
+redis.call('XADD', audit, 'MAXLEN', '~', '65536', '*', 'who', ARGV[4], 'via', 'tessera-ctl', 'what', 'restore ' .. step, 'old', '',
+           'new', ARGV[5], 'version', version)
+redis.call('PUBLISH', ARGV[3], cmsgpack.pack({4, tonumber(version)}))
+return tonumber(version)
