@@ -25,10 +25,7 @@ struct loop {
     int64_t wall_ms;
 
     struct event deferred_event;
-    struct loop_deferred deferred, last; // heads of rings: for the end of the turn
-    struct loop_deferred due, due_last;  // those whose turn ends now
-    bool deferred_running;
-    uint32_t deferred_turn;
+    struct loop_deferred_queue deferred;
 
     struct signal_watch signals[LOOP_SIGNALS_MAX];
     unsigned signal_count;
@@ -40,23 +37,12 @@ struct loop {
 
 // ---- Life ----------------------------------------------------------------------------------------------------------
 
-static void run_deferred(struct loop *loop);
-
-static void ring_init(struct loop_deferred *head)
-{
-    head->next = head->prev = head;
-}
-
-static bool has_deferred(const struct loop *loop)
-{
-    return loop->deferred.next != &loop->deferred || loop->last.next != &loop->last;
-}
-
 static void on_deferred(evutil_socket_t fd, short what, void *arg)
 {
     (void)fd;
     (void)what;
-    run_deferred(arg);
+    struct loop *loop = arg;
+    loop_deferred_run(&loop->deferred);
 }
 
 // libevent's default clock is up to 4 ms behind, so timers would fire early by as much. The precise one costs a system
@@ -82,10 +68,7 @@ struct loop *loop_new(void)
         goto fail;
     if (event_assign(&loop->deferred_event, loop->base, -1, 0, on_deferred, loop) != 0)
         goto fail;
-    ring_init(&loop->deferred);
-    ring_init(&loop->last);
-    ring_init(&loop->due);
-    ring_init(&loop->due_last);
+    loop_deferred_queue_init(&loop->deferred);
     // A peer that went away is told by the write, not by a signal that ends the process.
     signal(SIGPIPE, SIG_IGN);
     return loop;
@@ -100,8 +83,8 @@ fail:
 // Also what deferred calls defer, but not for ever.
 static void drain_deferred(struct loop *loop)
 {
-    for (unsigned round = 0; round < 64 && has_deferred(loop); round++)
-        run_deferred(loop);
+    for (unsigned round = 0; round < 64 && loop_deferred_waits(&loop->deferred); round++)
+        loop_deferred_run(&loop->deferred);
 }
 
 void loop_free(struct loop *loop)
@@ -264,43 +247,12 @@ bool loop_timer_armed(const struct loop_timer *timer)
 
 // ---- End of turn ---------------------------------------------------------------------------------------------------
 
-void loop_deferred_init(struct loop_deferred *deferred, loop_deferred_cb *run, void *arg)
-{
-    *deferred = (struct loop_deferred){.run = run, .arg = arg};
-}
-
-static void ring_append(struct loop_deferred *head, struct loop_deferred *item)
-{
-    item->prev = head->prev;
-    item->next = head;
-    head->prev->next = item;
-    head->prev = item;
-}
-
-void loop_deferred_cancel(struct loop_deferred *deferred)
-{
-    if (deferred->next == NULL)
-        return;
-    deferred->prev->next = deferred->next;
-    deferred->next->prev = deferred->prev;
-    deferred->next = deferred->prev = NULL;
-}
-
-static void defer(struct loop *loop, struct loop_deferred *deferred, struct loop_deferred *now,
-                  struct loop_deferred *later)
+static void defer(struct loop *loop, struct loop_deferred *deferred, bool last)
 {
     static const struct timeval next_turn = {0, 0};
-    if (deferred->next != NULL)
+    if (!loop_deferred_put(&loop->deferred, deferred, last))
         return;
-    if (loop->deferred_running && deferred->turn != loop->deferred_turn) {
-        ring_append(now, deferred);
-        return;
-    }
-    bool first = !has_deferred(loop);
-    ring_append(later, deferred);
-    if (!first)
-        return;
-    if (!loop->deferred_running)
+    if (!loop->deferred.running)
         event_active(&loop->deferred_event, EV_TIMEOUT, 0); // goes behind all that is ready now
     else if (event_add(&loop->deferred_event, &next_turn) != 0)
         abort();
@@ -308,40 +260,12 @@ static void defer(struct loop *loop, struct loop_deferred *deferred, struct loop
 
 void loop_defer(struct loop *loop, struct loop_deferred *deferred)
 {
-    defer(loop, deferred, &loop->due, &loop->deferred);
+    defer(loop, deferred, false);
 }
 
 void loop_defer_last(struct loop *loop, struct loop_deferred *deferred)
 {
-    defer(loop, deferred, &loop->due_last, &loop->last);
-}
-
-static void ring_move(struct loop_deferred *from, struct loop_deferred *to)
-{
-    while (from->next != from) {
-        struct loop_deferred *item = from->next;
-        loop_deferred_cancel(item);
-        ring_append(to, item);
-    }
-}
-
-// Also what these calls defer. They may cancel one another.
-static void run_deferred(struct loop *loop)
-{
-    ring_move(&loop->deferred, &loop->due);
-    ring_move(&loop->last, &loop->due_last);
-    loop->deferred_turn++;
-    loop->deferred_running = true;
-    for (;;) {
-        bool others = loop->due.next != &loop->due;
-        struct loop_deferred *item = others ? loop->due.next : loop->due_last.next;
-        if (item == &loop->due_last)
-            break;
-        loop_deferred_cancel(item);
-        item->turn = loop->deferred_turn;
-        item->run(item->arg);
-    }
-    loop->deferred_running = false;
+    defer(loop, deferred, true);
 }
 
 // ---- Signals and health --------------------------------------------------------------------------------------------

@@ -14,6 +14,7 @@
 #include "common/core/err.h"
 #include "common/core/hist.h"
 #include "common/core/monotime.h"
+#include "common/io/loop_deferred.h"
 
 #include <event2/event.h>
 #include <event2/event_struct.h>
@@ -83,19 +84,8 @@ void loop_timer_disarm(struct loop_timer *timer);
 bool loop_timer_armed(const struct loop_timer *timer);
 
 // ---- End of turn ---------------------------------------------------------------------------------------------------
-
-typedef void loop_deferred_cb(void *arg);
-
-// Embedded in its owner; zero it, or use loop_deferred_init.
-struct loop_deferred {
-    struct loop_deferred *next; // NULL when it is not queued
-    struct loop_deferred *prev;
-    loop_deferred_cb *run;
-    void *arg;
-    uint32_t turn; // in which it ran last
-};
-
-void loop_deferred_init(struct loop_deferred *deferred, loop_deferred_cb *run, void *arg);
+//
+// What is put off is a struct loop_deferred (common/io/loop_deferred.h), embedded in its owner.
 
 // Calls run(arg) once, after the callbacks that are ready now and in the order of the calls. Queueing again before it
 // ran changes nothing. What is deferred from within a deferred call still runs at the end of this turn, so that what
@@ -105,10 +95,6 @@ void loop_defer(struct loop *loop, struct loop_deferred *deferred);
 
 // The same, after all that loop_defer has put off: for a slice of long work, behind which nothing else should wait.
 void loop_defer_last(struct loop *loop, struct loop_deferred *deferred);
-
-// Takes it back; harmless when it is not queued.
-void loop_deferred_cancel(struct loop_deferred *deferred);
-
 // ---- Signals and health --------------------------------------------------------------------------------------------
 
 #define LOOP_SIGNALS_MAX 8

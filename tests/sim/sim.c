@@ -226,15 +226,13 @@ struct sim_proc *sim_proc_of(struct loop *loop)
 void sim_proc_start(struct sim_proc *proc, const char *name)
 {
     *proc = (struct sim_proc){.name = name, .alive = true};
-    struct loop_deferred *const rings[] = {&proc->deferred, &proc->last, &proc->due, &proc->due_last};
-    for (size_t i = 0; i < sizeof rings / sizeof rings[0]; i++)
-        rings[i]->next = rings[i]->prev = rings[i];
+    loop_deferred_queue_init(&proc->deferred);
 }
 
 void sim_proc_end(struct sim_proc *proc)
 {
     for (int i = 0; i < 8; i++)
-        sim_run_deferred(proc);
+        loop_deferred_run(&proc->deferred);
     proc->alive = false;
     proc->paused_until_us = 0;
 }
@@ -264,89 +262,27 @@ bool sim_proc_paused(const struct sim_proc *proc)
     return proc->paused_until_us > sim.now_us;
 }
 
-static void append(struct loop_deferred *head, struct loop_deferred *item)
-{
-    item->prev = head->prev;
-    item->next = head;
-    head->prev->next = item;
-    head->prev = item;
-}
-
-void loop_deferred_init(struct loop_deferred *deferred, loop_deferred_cb *run, void *arg)
-{
-    *deferred = (struct loop_deferred){.run = run, .arg = arg};
-}
-
-void loop_deferred_cancel(struct loop_deferred *deferred)
-{
-    if (deferred->next == NULL)
-        return;
-    deferred->prev->next = deferred->next;
-    deferred->next->prev = deferred->prev;
-    deferred->next = deferred->prev = NULL;
-}
-
 static void end_turn(void *arg)
 {
     struct sim_proc *proc = arg;
-    proc->turn_due = false;
-    sim_run_deferred(proc);
+    loop_deferred_run(&proc->deferred);
 }
 
-// By the rules of common/io/loop.h.
-static void defer(struct sim_proc *proc, struct loop_deferred *deferred, struct loop_deferred *now,
-                  struct loop_deferred *later)
+static void defer(struct loop *loop, struct loop_deferred *deferred, bool last)
 {
-    if (deferred->next != NULL)
-        return;
-    if (proc->turn_ends && deferred->turn != proc->turn) {
-        append(now, deferred);
-        return;
-    }
-    append(later, deferred);
-    if (proc->turn_due || !proc->alive)
-        return;
-    proc->turn_due = true;
-    sim_after(proc, sim_skewed(0, TURN_MAX_US), end_turn, NULL, proc);
+    struct sim_proc *proc = sim_proc_of(loop);
+    if (loop_deferred_put(&proc->deferred, deferred, last) && proc->alive)
+        sim_after(proc, sim_skewed(0, TURN_MAX_US), end_turn, NULL, proc);
 }
 
 void loop_defer(struct loop *loop, struct loop_deferred *deferred)
 {
-    struct sim_proc *proc = sim_proc_of(loop);
-    defer(proc, deferred, &proc->due, &proc->deferred);
+    defer(loop, deferred, false);
 }
 
 void loop_defer_last(struct loop *loop, struct loop_deferred *deferred)
 {
-    struct sim_proc *proc = sim_proc_of(loop);
-    defer(proc, deferred, &proc->due_last, &proc->last);
-}
-
-static void move(struct loop_deferred *from, struct loop_deferred *to)
-{
-    while (from->next != from) {
-        struct loop_deferred *item = from->next;
-        loop_deferred_cancel(item);
-        append(to, item);
-    }
-}
-
-void sim_run_deferred(struct sim_proc *proc)
-{
-    move(&proc->deferred, &proc->due);
-    move(&proc->last, &proc->due_last);
-    proc->turn++;
-    proc->turn_ends = true;
-    for (;;) {
-        bool others = proc->due.next != &proc->due;
-        struct loop_deferred *item = others ? proc->due.next : proc->due_last.next;
-        if (item == &proc->due_last)
-            break;
-        loop_deferred_cancel(item);
-        item->turn = proc->turn;
-        item->run(item->arg);
-    }
-    proc->turn_ends = false;
+    defer(loop, deferred, true);
 }
 
 // ---- What is said --------------------------------------------------------------------------------------------------

@@ -20,11 +20,7 @@ struct sim_proc {
     const char *name;
     bool alive;
     int64_t paused_until_us;
-    bool turn_due;  // the end of its turn is an event already
-    bool turn_ends; // it is running now
-    uint32_t turn;
-    struct loop_deferred deferred, last; // for the end of the next turn: heads of rings
-    struct loop_deferred due, due_last;  // for the one that ends now
+    struct loop_deferred_queue deferred;
 };
 
 void sim_begin(uint64_t seed, bool trace);
@@ -71,7 +67,6 @@ void sim_proc_resume(struct sim_proc *proc);
 bool sim_proc_paused(const struct sim_proc *proc);
 struct loop *sim_loop(struct sim_proc *proc);
 struct sim_proc *sim_proc_of(struct loop *loop);
-void sim_run_deferred(struct sim_proc *proc);
 
 // ---- What is said --------------------------------------------------------------------------------------------------
 

@@ -12,7 +12,7 @@ struct armed {
 static struct monotime now;
 static struct armed armed[TIMERS_MAX];
 static unsigned armed_count;
-static struct loop_deferred queue;
+static struct loop_deferred_queue queue;
 static struct monotime measured; // what loop_now_exact said last
 static int64_t cost_us;
 
@@ -27,7 +27,7 @@ void fake_loop_reset(void)
     measured = now;
     cost_us = 0;
     armed_count = 0;
-    queue.next = queue.prev = &queue;
+    loop_deferred_queue_init(&queue);
 }
 
 void fake_loop_cost(int64_t us)
@@ -90,38 +90,16 @@ void loop_timer_arm_ms(struct loop_timer *timer, int64_t delay_ms)
     loop_timer_arm_us(timer, delay_ms * 1000);
 }
 
-void loop_deferred_init(struct loop_deferred *deferred, loop_deferred_cb *run, void *arg)
-{
-    *deferred = (struct loop_deferred){.run = run, .arg = arg};
-}
-
-static void append(struct loop_deferred *head, struct loop_deferred *item)
-{
-    item->prev = head->prev;
-    item->next = head;
-    head->prev->next = item;
-    head->prev = item;
-}
-
 void loop_defer(struct loop *loop, struct loop_deferred *deferred)
 {
     (void)loop;
-    if (deferred->next == NULL)
-        append(&queue, deferred);
+    loop_deferred_put(&queue, deferred, false);
 }
 
 void loop_defer_last(struct loop *loop, struct loop_deferred *deferred)
 {
-    loop_defer(loop, deferred);
-}
-
-void loop_deferred_cancel(struct loop_deferred *deferred)
-{
-    if (deferred->next == NULL)
-        return;
-    deferred->prev->next = deferred->next;
-    deferred->next->prev = deferred->prev;
-    deferred->next = deferred->prev = NULL;
+    (void)loop;
+    loop_deferred_put(&queue, deferred, true);
 }
 
 static bool fire_one(struct monotime until)
@@ -144,18 +122,8 @@ static bool fire_one(struct monotime until)
 void fake_loop_turn(int64_t us)
 {
     struct monotime until = monotime_add_us(now, us);
-    struct loop_deferred due = {.next = &due, .prev = &due};
     for (unsigned i = 0; i < TIMERS_MAX && fire_one(until); i++)
         ;
     now = until;
-    while (queue.next != &queue) {
-        struct loop_deferred *item = queue.next;
-        loop_deferred_cancel(item);
-        append(&due, item);
-    }
-    while (due.next != &due) {
-        struct loop_deferred *item = due.next;
-        loop_deferred_cancel(item);
-        item->run(item->arg);
-    }
+    loop_deferred_run(&queue);
 }

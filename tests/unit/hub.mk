@@ -5,7 +5,7 @@ hub_objs := gateway/hub gateway/hub_metrics gateway/watch_list gateway/tiles gat
             gateway/images gateway/frames gateway/shared_buf gateway/ws_frame common/core/replica common/core/mix \
             common/core/bytes common/core/geom common/core/monotime common/core/hist proto/ws_proto
 ALLOC_FAIL_LDFLAGS := -Wl,--wrap=malloc -Wl,--wrap=calloc -Wl,--wrap=realloc
-hub_world := tests/unit/alloc_fail tests/unit/hub_world tests/unit/hub_world_clients tests/unit/fake_loop proto/ws_proto_client
+hub_world := tests/unit/alloc_fail tests/unit/hub_world tests/unit/hub_world_clients tests/unit/fake_loop common/io/loop_deferred proto/ws_proto_client
 
 test_hub_model_OBJS := $(hub_objs) $(hub_world)
 test_hub_model_LIBS := -lz
@@ -27,12 +27,12 @@ test_hub_LDFLAGS := $(ALLOC_FAIL_LDFLAGS)
 content_objs := gateway/content_body gateway/canvas_png gateway/gzip gateway/png_rows gateway/region gateway/region_png gateway/query gateway/shared_buf common/core/bytes common/core/mix \
                 common/core/geom common/core/palette
 
-test_worker_OBJS := gateway/worker common/io/loop common/core/hist common/core/monotime
+test_worker_OBJS := gateway/worker common/io/loop common/io/loop_deferred common/core/hist common/core/monotime
 test_worker_LIBS := -levent_core -levent_extra
 test_content_body_OBJS := $(content_objs)
 test_content_body_LIBS := -lpng -lz
-test_content_OBJS := gateway/content $(content_objs) tests/unit/fake_loop common/core/monotime
+test_content_OBJS := gateway/content $(content_objs) tests/unit/fake_loop common/io/loop_deferred common/core/monotime
 test_content_LIBS := -lpng -lz
 test_tiles_OBJS := gateway/tiles gateway/tiles_sync gateway/held gateway/pending gateway/ring gateway/repair gateway/interest \
                    common/core/replica common/core/mix common/core/bytes common/core/geom common/core/monotime \
-                   common/core/hist tests/unit/fake_loop
+                   common/core/hist tests/unit/fake_loop common/io/loop_deferred

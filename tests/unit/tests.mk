@@ -14,15 +14,16 @@ test_token_LIBS := -lcrypto
 
 test_conf_OBJS := common/io/conf common/io/conf_flags common/io/conf_print common/io/conf_value common/io/sock common/core/addr
 test_log_OBJS := common/io/log common/core/addr common/core/err
-test_metrics_OBJS := common/io/metrics common/io/metrics_http common/io/loop common/io/sock common/core/addr \
+test_metrics_OBJS := common/io/metrics common/io/metrics_http common/io/loop common/io/loop_deferred common/io/sock common/core/addr \
                      common/core/hist common/core/monotime
 test_metrics_LIBS := -levent_core -levent_extra
-test_loop_OBJS := common/io/loop common/io/rand common/core/hist common/core/monotime
+test_loop_deferred_OBJS := common/io/loop_deferred
+test_loop_OBJS := common/io/loop common/io/loop_deferred common/io/rand common/core/hist common/core/monotime
 test_loop_LIBS := -levent_core -levent_extra
 test_sock_OBJS := common/io/sock common/io/sock_io common/core/addr
 test_sock_LIBS := -lssl -lcrypto
 
-stream_objs := common/io/stream common/io/dial common/io/sock common/io/loop common/io/rand common/core/addr \
+stream_objs := common/io/stream common/io/dial common/io/sock common/io/loop common/io/loop_deferred common/io/rand common/core/addr \
                common/core/hist common/core/monotime
 test_msg_sock_OBJS := common/io/msg_sock $(stream_objs)
 test_msg_sock_LIBS := -levent_core -levent_extra
