@@ -14,6 +14,7 @@
 #include "tests/sim/ledger.h"
 #include "tests/sim/server.h"
 #include "tests/sim/sim_replica.h"
+#include "tests/sim/sim_sock.h"
 
 #define PENDING_MAX 256u
 #define RETRY_MIN_US 50000
@@ -23,6 +24,11 @@
 #define REFUSED_MIN_US 5000
 #define NONCE_SPAN 256u
 #define LOST_IN_MILLION 5000u
+#define IN_MAX 8192u // a snapshot of a tile and some more
+#define OPCODE_BINARY 0x02
+#define OPCODE_CLOSE 0x08
+#define BALANCER_US 300000            // until it sees that a gateway is not ready any more
+#define ANSWER_UNDISTURBED_US 1500000 // where nothing goes wrong
 
 struct pending {
     uint32_t number; // of the ledger
@@ -41,14 +47,28 @@ struct watched {
     bool looks;           // it is in the watch
 };
 
+// A connection to a gateway. A client has two of them while it moves from one to another.
+struct socket {
+    struct client *client;
+    struct net_end *end;     // NULL: there is none
+    bool accepted, welcomed; // by the gateway
+    int64_t hello_us;        // when HELLO was sent
+    uint8_t in[IN_MAX];      // what has come, until a frame is whole
+    size_t in_len;
+};
+
 struct client {
     struct sim_proc proc;
     char name[16];
     uint32_t number;
     struct edge_user user;
     uint64_t connection;
-    struct net_end *end;
-    bool welcomed;
+    struct socket sockets[2];
+    struct socket *socket; // the one that counts
+    struct socket *next;   // that will take over; NULL: none
+    bool welcomed;         // `socket` is
+    bool told_to_move;     // by the gateway of `socket`
+    int64_t verdict_us;    // when the last one came
     uint32_t next_nonce;
     int64_t ready_us;
     int64_t retry_us;
@@ -57,7 +77,7 @@ struct client {
     uint32_t tile_count;
     unsigned tiles[DB_TILES];
     struct watched watched[DB_TILES]; // in the order of tiles
-    sim_event pace, connect, repeat;
+    sim_event pace, connect, repeat, move;
 };
 
 static struct {
@@ -70,10 +90,28 @@ static struct {
 
 // ---- Sending -------------------------------------------------------------------------------------------------------
 
+static void send_frame(struct socket *socket, uint8_t opcode, const uint8_t *payload, size_t len)
+{
+    uint8_t frame[8 + WS_HELLO_HEAD_LEN + DB_TILES * WS_ENTRY_LEN];
+    size_t head = 2;
+    if (!net_is_open(socket->end))
+        return;
+    frame[0] = 0x80 | opcode;
+    frame[1] = 0x80 | (uint8_t)(len < 126 ? len : 126);
+    if (len >= 126) {
+        frame[head++] = (uint8_t)(len >> 8);
+        frame[head++] = (uint8_t)len;
+    }
+    const uint32_t mask = (uint32_t)sim_random();
+    memcpy(frame + head, &mask, 4);
+    for (size_t i = 0; i < len; i++)
+        frame[head + 4 + i] = payload[i] ^ frame[head + i % 4];
+    net_send(socket->end, &net_bytes_new(frame, head + 4 + len)->head);
+}
+
 static void send_bytes(struct client *client, const uint8_t *bytes, size_t len)
 {
-    if (net_is_open(client->end))
-        net_send(client->end, &edge_input_new(bytes, len)->head);
+    send_frame(client->socket, OPCODE_BINARY, bytes, len);
 }
 
 static void send_draw(struct client *client, struct pending *pending)
@@ -188,7 +226,13 @@ static void on_verdict(struct client *client, const struct ws_verdict *verdict)
     if (i == client->pending_count || client->pending[i].x != verdict->x || client->pending[i].y != verdict->y)
         return;
     struct pending *pending = &client->pending[i];
+    client->verdict_us = sim_now_us();
     ledger_verdict(pending->number, verdict->code, verdict->seq);
+    if (all.settings.undisturbed && verdict->code != VERDICT_PLACED)
+        sim_fail("undisturbed", "%s gets verdict %u", client->name, verdict->code);
+    if (all.settings.undisturbed && sim_now_us() - pending->first_us > ANSWER_UNDISTURBED_US)
+        sim_fail("undisturbed", "%s waits %lld ms for a verdict", client->name,
+                 (long long)(sim_now_us() - pending->first_us) / 1000);
     if (verdict->code == VERDICT_UNAVAILABLE) {
         repeat_later(client, pending, verdict->wait_ms);
         return;
@@ -203,13 +247,15 @@ static void on_verdict(struct client *client, const struct ws_verdict *verdict)
         client->ready_us += REFUSED_MIN_US;
 }
 
+// A verdict that came over the old connection, after the new one had asked, knows better.
 static void on_welcome(struct client *client, const struct ws_welcome *welcome)
 {
-    client->welcomed = true;
+    bool outdated = client->verdict_us > client->socket->hello_us;
     client->retry_us = RETRY_MIN_US;
-    client->ready_us = sim_now_us() + (int64_t)welcome->wait_ms * 1000;
+    if (!outdated)
+        client->ready_us = sim_now_us() + (int64_t)welcome->wait_ms * 1000;
     expire(client);
-    if (all.settings.cooldown_ms > 0 && client->pending_count == 0)
+    if (all.settings.cooldown_ms > 0 && client->pending_count == 0 && !outdated)
         client->next_nonce = welcome->next_nonce;
     for (uint32_t i = 0; i < client->pending_count; i++)
         send_draw(client, &client->pending[i]);
@@ -386,64 +432,267 @@ static void on_pace(void *arg)
         draw_something(client);
 }
 
-// ---- The socket ----------------------------------------------------------------------------------------------------
+// ---- The sockets ---------------------------------------------------------------------------------------------------
 
-static void on_payload(struct client *client, const uint8_t *payload, size_t len)
+static void come_back(struct client *client);
+static void go_on(void *arg);
+static void say_hello(struct socket *socket);
+
+static void close_socket(struct socket *socket)
 {
+    net_close(socket->end);
+    socket->end = NULL;
+    socket->accepted = socket->welcomed = false;
+    socket->in_len = 0;
+}
+
+static void move_later(struct client *client, int64_t us)
+{
+    sim_cancel(client->move);
+    client->move = sim_after(&client->proc, us, go_on, NULL, client);
+}
+
+// The other side, or the network, has closed it.
+static void lost(struct socket *socket)
+{
+    struct client *client = socket->client;
+    close_socket(socket);
+    if (socket == client->next) {
+        client->next = NULL;
+        move_later(client, client->retry_us);
+        return;
+    }
+    if (all.settings.undisturbed && !client->told_to_move && client->welcomed)
+        sim_fail("undisturbed", "%s is disconnected", client->name);
+    client->welcomed = client->told_to_move = false;
+    if (client->next != NULL) {
+        client->socket = client->next;
+        client->next = NULL;
+    } else {
+        come_back(client);
+    }
+}
+
+// As the page does: what the old connection is still told comes from here on.
+static void take_over(struct socket *socket)
+{
+    struct client *client = socket->client;
+    const uint8_t normal[2] = {WS_CLOSE_NORMAL >> 8, WS_CLOSE_NORMAL & 0xff};
+    sim_trace("%s has moved", client->name);
+    send_frame(client->socket, OPCODE_CLOSE, normal, sizeof normal);
+    close_socket(client->socket);
+    client->socket = socket;
+    client->next = NULL;
+    client->told_to_move = false;
+    for (uint32_t i = 0; i < client->tile_count; i++)
+        client->watched[i].asked = false;
+    if (all.settings.record != NULL && client->number == 0)
+        fprintf(all.settings.record, "{\"connect\": true}\n");
+}
+
+static void on_welcome_of(struct socket *socket, const struct ws_welcome *welcome)
+{
+    struct client *client = socket->client;
+    if (socket == client->next)
+        take_over(socket);
+    socket->welcomed = client->welcomed = true;
+    on_welcome(client, welcome);
+}
+
+static void on_move(struct client *client, uint32_t delay_ms)
+{
+    sim_trace("%s is to move in %u ms", client->name, delay_ms);
+    client->told_to_move = true;
+    move_later(client, (int64_t)delay_ms * 1000);
+}
+
+static void on_payload(struct socket *socket, const uint8_t *payload, size_t len)
+{
+    struct client *client = socket->client;
     struct ws_welcome welcome;
     struct ws_verdict verdict;
     struct ws_tile tile;
     struct ws_snapshot snapshot;
+    uint32_t delay_ms;
     bool of_tile = payload[0] == WS_TILE || payload[0] == WS_SNAPSHOT;
     if (of_tile && !all.resting && sim_chance(LOST_IN_MILLION))
         return; // a page that does not get to see it
+    int err = 0;
     switch (payload[0]) {
     case WS_WELCOME:
-        if (ws_decode_welcome(payload, len, &welcome) == 0)
-            on_welcome(client, &welcome);
+        err = ws_decode_welcome(payload, len, &welcome);
+        if (err == 0)
+            on_welcome_of(socket, &welcome);
         break;
     case WS_VERDICT:
-        if (ws_decode_verdict(payload, len, &verdict) == 0)
+        err = ws_decode_verdict(payload, len, &verdict);
+        if (err == 0)
             on_verdict(client, &verdict);
         break;
     case WS_TILE:
-        if (ws_decode_tile(payload, len, &tile) == 0)
+        err = ws_decode_tile(payload, len, &tile);
+        if (err == 0)
             on_tile(client, &tile);
         break;
     case WS_SNAPSHOT:
-        if (ws_decode_snapshot(payload, len, &snapshot) == 0)
+        err = ws_decode_snapshot(payload, len, &snapshot);
+        if (err == 0)
             on_snapshot(client, &snapshot);
         break;
-    default:
+    case WS_MOVE:
+        err = ws_decode_move(payload, len, &delay_ms);
+        if (err == 0)
+            on_move(client, delay_ms);
         break;
+    case WS_STATUS:
+    case WS_CONFIG:
+    case WS_ERROR:
+        break;
+    default:
+        err = ERR_MALFORMED;
     }
+    if (err != 0)
+        sim_fail("malformed", "%s does not understand message %02x of %zu bytes", client->name, payload[0], len);
+}
+
+static void on_close_frame(struct socket *socket, const uint8_t *payload, size_t len)
+{
+    unsigned code = len >= 2 ? (unsigned)payload[0] << 8 | payload[1] : 0;
+    sim_trace("%s is closed with %u", socket->client->name, code);
+    if (code != WS_CLOSE_GOING_AWAY && code != WS_CLOSE_SLOW && code != WS_CLOSE_FULL && code != WS_CLOSE_NO_HELLO)
+        sim_fail("malformed", "a gateway closes the connection of %s with %u", socket->client->name, code);
+    lost(socket);
+}
+
+// One frame of what has come; bytes of it, or 0 when it is not whole.
+static size_t on_frame(struct socket *socket, const uint8_t *frame, size_t in)
+{
+    size_t len = in >= 2 ? frame[1] & 127u : 0, head = 2;
+    if (len == 126 && in >= 4) {
+        len = (size_t)frame[2] << 8 | frame[3];
+        head = 4;
+    }
+    if (in < 2 || len > IN_MAX || in < head + len)
+        return 0;
+    uint8_t opcode = frame[0] & 15;
+    if ((frame[0] & 0xf0) != 0x80 || (opcode != OPCODE_BINARY && opcode != OPCODE_CLOSE) || len == 0)
+        sim_fail("malformed", "%s gets a frame that begins with %02x %02x", socket->client->name, frame[0], frame[1]);
+    all.payload = frame + head;
+    all.payload_len = len;
+    if (opcode == OPCODE_CLOSE)
+        on_close_frame(socket, frame + head, len);
+    else if (len > 0 && (socket == socket->client->socket || frame[head] == WS_WELCOME))
+        on_payload(socket, frame + head, len);
+    return head + len;
+}
+
+static void on_answer(struct socket *socket, uint8_t answer)
+{
+    socket->accepted = answer == GATEWAY_ACCEPTS;
+    if (socket->accepted)
+        say_hello(socket);
+    else
+        lost(socket);
+}
+
+static void take_in(struct socket *socket)
+{
+    size_t at = 0, took = 1;
+    if (!socket->accepted) {
+        on_answer(socket, socket->in[at++]);
+    }
+    while (socket->end != NULL && took > 0 && at < socket->in_len) {
+        took = on_frame(socket, socket->in + at, socket->in_len - at);
+        at += took;
+    }
+    if (socket->end == NULL)
+        return;
+    socket->in_len -= at;
+    memmove(socket->in, socket->in + at, socket->in_len);
 }
 
 static void on_message(void *arg, struct net_message *message)
 {
-    struct client *client = arg;
-    const struct edge_frames *frames = (const struct edge_frames *)message;
-    for (size_t at = 0; at < frames->len;) {
-        const uint8_t *frame = frames->bytes + at;
-        size_t len = frame[1] & 127u, head = 2;
-        if (len == 126) {
-            len = (size_t)frame[2] << 8 | frame[3];
-            head = 4;
+    struct socket *socket = arg;
+    const struct net_bytes *bytes = (const struct net_bytes *)message;
+    size_t at = 0;
+    while (at < bytes->len && socket->end != NULL) {
+        size_t n = bytes->len - at, room = IN_MAX - socket->in_len;
+        n = n < room ? n : room;
+        if (n == 0) {
+            sim_fail("malformed", "%s gets a frame that is too long", socket->client->name);
+            break;
         }
-        all.payload = frame + head;
-        all.payload_len = len;
-        on_payload(client, frame + head, len);
-        at += head + len;
+        memcpy(socket->in + socket->in_len, bytes->bytes + at, n);
+        socket->in_len += n;
+        at += n;
+        take_in(socket);
     }
+    if (bytes->len == 0)
+        lost(socket);
     message->drop(message);
 }
 
-static void on_connect(void *arg);
+static void on_closed(void *arg)
+{
+    struct socket *socket = arg;
+    socket->end = NULL;
+    lost(socket);
+}
+
+// A gateway that the balancer takes for ready, if there is one.
+static uint32_t some_gateway(void)
+{
+    uint32_t ready[NODES_GATEWAYS_MAX], count = 0;
+    for (uint32_t i = 0; i < all.settings.gateways; i++) {
+        if (gateway_node_lives(i) && gateway_node_draining_us(i) < BALANCER_US)
+            ready[count++] = i;
+    }
+    uint32_t any = (uint32_t)sim_below(all.settings.gateways);
+    return count > 0 ? ready[any % count] : any;
+}
+
+static bool dial(struct client *client, struct socket *socket)
+{
+    uint32_t gateway = some_gateway();
+    const uint8_t request = 'G';
+    socket->end = gateway_node_dial(gateway, &client->proc, &client->user);
+    if (socket->end == NULL)
+        return false;
+    sim_trace("%s connects to G%u", client->name, gateway);
+    net_attach(socket->end, on_message, on_closed, socket);
+    net_send(socket->end, &net_bytes_new(&request, 1)->head);
+    return true;
+}
+
+static void say_hello(struct socket *socket)
+{
+    struct client *client = socket->client;
+    uint8_t message[WS_HELLO_HEAD_LEN + DB_TILES * WS_ENTRY_LEN];
+    struct ws_entry entries[DB_TILES];
+    for (uint32_t i = 0; i < client->tile_count; i++) {
+        entries[i] = entry_of(client, i);
+        client->watched[i].looks = true;
+    }
+    socket->hello_us = sim_now_us();
+    size_t len = ws_encode_hello(message, client->connection, entries, (uint16_t)client->tile_count);
+    send_frame(socket, OPCODE_BINARY, message, len);
+}
+
+static void on_connect(void *arg)
+{
+    struct client *client = arg;
+    client->connect = 0;
+    if (!dial(client, client->socket)) {
+        come_back(client);
+        return;
+    }
+    if (all.settings.record != NULL && client->number == 0)
+        fprintf(all.settings.record, "{\"connect\": true}\n");
+}
 
 static void come_back(struct client *client)
 {
-    client->welcomed = false;
-    client->end = NULL;
     for (uint32_t i = 0; i < client->tile_count; i++)
         client->watched[i].asked = false;
     sim_cancel(client->connect);
@@ -452,42 +701,27 @@ static void come_back(struct client *client)
     client->retry_us = client->retry_us * 2 < RETRY_MAX_US ? client->retry_us * 2 : RETRY_MAX_US;
 }
 
-static void on_closed(void *arg)
-{
-    come_back(arg);
-}
-
-static void on_connect(void *arg)
+// The gateway drains: the next connection is there before the old one goes.
+static void go_on(void *arg)
 {
     struct client *client = arg;
-    uint8_t message[WS_HELLO_HEAD_LEN + DB_TILES * WS_ENTRY_LEN];
-    struct ws_entry entries[DB_TILES];
-    client->connect = 0;
-    uint32_t gateway = (uint32_t)sim_below(all.settings.gateways);
-    client->end = gateway_node_accept(gateway, &client->proc, &client->user);
-    if (client->end == NULL) {
-        come_back(client);
+    struct socket *other = &client->sockets[client->socket == &client->sockets[0]];
+    client->move = 0;
+    if (!client->welcomed || !client->told_to_move || client->next != NULL)
         return;
-    }
-    net_attach(client->end, on_message, on_closed, client);
-    for (uint32_t i = 0; i < client->tile_count; i++) {
-        entries[i] = entry_of(client, i);
-        client->watched[i].looks = true;
-    }
-    if (all.settings.record != NULL && client->number == 0)
-        fprintf(all.settings.record, "{\"connect\": true}\n");
-    sim_trace("%s connects to G%u", client->name, gateway);
-    send_bytes(client, message, ws_encode_hello(message, client->connection, entries, (uint16_t)client->tile_count));
+    if (dial(client, other))
+        client->next = other;
+    else
+        move_later(client, client->retry_us);
 }
 
 void client_drop(uint32_t number)
 {
     struct client *client = &all.clients[number];
-    if (client->end == NULL)
+    if (client->socket->end == NULL)
         return;
     sim_trace("%s drops its socket", client->name);
-    net_close(client->end);
-    come_back(client);
+    lost(client->socket);
 }
 
 // ---- Life ----------------------------------------------------------------------------------------------------------
@@ -496,6 +730,9 @@ static void begin_one(struct client *client, uint32_t number)
 {
     *client = (struct client){.number = number, .retry_us = RETRY_MIN_US, .next_nonce = 1};
     snprintf(client->name, sizeof client->name, "C%u", number);
+    for (int i = 0; i < 2; i++)
+        client->sockets[i].client = client;
+    client->socket = &client->sockets[0];
     sim_proc_start(&client->proc, client->name);
     client->user.user = 1 + number % all.settings.users;
     client->user.kind = sim_below(4) == 0 ? LINK_USER_MEMBER : LINK_USER_GUEST;
@@ -528,8 +765,8 @@ void clients_end(void)
 {
     for (uint32_t i = 0; i < all.settings.count; i++) {
         struct client *client = &all.clients[i];
-        net_close(client->end);
-        client->end = NULL;
+        close_socket(&client->sockets[0]);
+        close_socket(&client->sockets[1]);
         for (uint32_t k = 0; k < client->tile_count; k++)
             replica_fini(&client->watched[k].replica);
         for (uint32_t k = 0; k < client->tile_count; k++)

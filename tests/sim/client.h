@@ -20,6 +20,7 @@ struct client_settings {
     struct geom geom;
     uint16_t colors;
     uint32_t cooldown_ms;
+    bool undisturbed; // nothing goes wrong: every draw is placed, soon, and no connection ends before it was moved
     enum mutant mutant;
     FILE *record; // what client 0 gets and shows, a line each, for tests/unit/js; NULL: nothing
 };

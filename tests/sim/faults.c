@@ -43,6 +43,8 @@ static void start_gateway(void *arg)
     faults.gateways[number] = 0;
     if (!gateway_node_lives(number))
         gateway_node_start(number);
+    else if (gateway_node_draining_us(number) > 0) // its clients take their time
+        faults.gateways[number] = sim_after(NULL, 300000, start_gateway, NULL, arg);
 }
 
 // ---- Going wrong ---------------------------------------------------------------------------------------------------
@@ -135,6 +137,17 @@ static void fault_kill_gateway(void)
         sim_after(NULL, sim_skewed(1000, 3000000), start_gateway, NULL, (void *)(uintptr_t)number);
 }
 
+static void fault_drain_gateway(void)
+{
+    uint32_t number = (uint32_t)sim_below(faults.settings.gateways);
+    if (!gateway_node_lives(number) || gateway_node_draining_us(number) > 0)
+        return;
+    gateway_node_drain(number);
+    sim_cancel(faults.gateways[number]);
+    faults.gateways[number] =
+        sim_after(NULL, sim_skewed(10000, 5000000), start_gateway, NULL, (void *)(uintptr_t)number);
+}
+
 static void crash(bool older)
 {
     if (!server_is_up())
@@ -193,22 +206,44 @@ static void fault_room(void)
     sim_trace("redis %s", server_db()->no_room ? "is full" : "has room again");
 }
 
+// Only while all the others are ready.
+static void restart_one(void)
+{
+    for (uint32_t i = 0; i < faults.settings.shards; i++) {
+        if (!shard_node_ready(i) || shard_node_leaving(i))
+            return;
+    }
+    for (uint32_t i = 0; i < faults.settings.gateways; i++) {
+        if (!gateway_node_ready(i))
+            return;
+    }
+    if (sim_below(2) == 0)
+        fault_leave_shard();
+    else
+        fault_drain_gateway();
+}
+
 static void go_wrong(void *arg)
 {
     static const struct {
         unsigned weight;
         void (*fault)(void);
     } kinds[] = {
-        {30, fault_break},       {18, fault_stall}, {6, fault_isolate},    {14, fault_pause},
-        {6, fault_sleep},        {6, fault_late},   {6, fault_kill_shard}, {4, fault_leave_shard},
-        {4, fault_kill_gateway}, {5, fault_crash},  {1, fault_restore},    {10, fault_client},
-        {3, fault_drops},        {2, fault_room},   {2, fault_clock},      {2, fault_read_only},
+        {30, fault_break},        {18, fault_stall}, {6, fault_isolate},    {14, fault_pause},
+        {6, fault_sleep},         {6, fault_late},   {6, fault_kill_shard}, {4, fault_leave_shard},
+        {4, fault_kill_gateway},  {5, fault_crash},  {1, fault_restore},    {10, fault_client},
+        {3, fault_drops},         {2, fault_room},   {2, fault_clock},      {2, fault_read_only},
+        {5, fault_drain_gateway},
     };
     unsigned sum = 0;
     (void)arg;
     sim_count_event();
     faults.next =
         sim_after(NULL, sim_skewed(faults.settings.every_us / 10, 4 * faults.settings.every_us), go_wrong, NULL, NULL);
+    if (faults.settings.undisturbed) {
+        restart_one();
+        return;
+    }
     for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++)
         sum += kinds[i].weight;
     uint64_t pick = sim_below(sum);

@@ -9,6 +9,7 @@ struct faults_settings {
     int64_t lease_us; // of a shard
     bool clock;       // it is set back at times
     bool dropping;    // the bus loses messages from the beginning
+    bool undisturbed; // processes are only restarted, one after the other, as a careful operator does
     int64_t every_us; // between two of them, on average; 0 = nothing goes wrong
 };
 

@@ -16,6 +16,12 @@
 //   checksum  a tile's stored checksum is that of its pixels
 //   converged at quiet every replica is equal to the store
 //   answered  at quiet every draw has an answer
+//
+// and client.c and nodes_gateway.c look at two more:
+//
+//   undisturbed  while processes are only restarted in turn: every draw is placed, soon, and every connection was told to
+//                move before it ended
+//   malformed    every byte between client and gateway is what the protocol says
 #pragma once
 
 #include <stdbool.h>

@@ -17,6 +17,8 @@ static const struct {
     [MUTANT_WRITE_FIRST] = {"write-first", "cooldown refused doubled"},
     [MUTANT_EVERYSEC] = {"everysec", "acked"},
     [MUTANT_COOLDOWN_SHORT] = {"cooldown-short", "cooldown"},
+    [MUTANT_NO_DRAIN] = {"no-drain", "undisturbed"},
+    [MUTANT_NO_HANDOVER] = {"no-handover", "undisturbed"},
 };
 
 const char *mutant_name(enum mutant mutant)

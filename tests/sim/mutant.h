@@ -13,6 +13,8 @@ enum mutant {
     MUTANT_WRITE_FIRST,       // place.lua writes before it checks
     MUTANT_EVERYSEC,          // answers leave before the file is synced
     MUTANT_COOLDOWN_SHORT,    // the cooldown ends a little early
+    MUTANT_NO_DRAIN,          // a gateway that is told to stop closes its sockets at once
+    MUTANT_NO_HANDOVER,       // a shard that is told to stop leaves the view to its lease
     MUTANT_COUNT,
 };
 

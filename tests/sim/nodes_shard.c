@@ -96,8 +96,9 @@ static void leave(void *arg)
 void shard_node_leave(uint32_t number)
 {
     struct shard_node *node = &nodes.shards[number];
+    bool at_once = nodes.settings->mutant == MUTANT_NO_HANDOVER;
     if (!node->leaving)
-        node->stopping = sim_after(&node->proc, 0, leave, NULL, node);
+        node->stopping = sim_after(&node->proc, 0, at_once ? stop : leave, NULL, node);
     node->leaving = true;
 }
 

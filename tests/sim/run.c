@@ -10,8 +10,8 @@
 #include "tests/sim/faults.h"
 #include "tests/sim/nodes.h"
 #include "tests/sim/server.h"
-#include "tests/sim/sim_io.h"
 #include "tests/sim/sim_replica.h"
+#include "tests/sim/sim_sock.h"
 
 #define EDGE 64u
 #define READY_WITHIN_US 15000000    // of quiet, until nobody waits for an answer
@@ -28,6 +28,19 @@ struct world {
 static uint32_t one_of(const uint32_t *choices, size_t count)
 {
     return choices[sim_below(count)];
+}
+
+// Rolling restarts, and nothing else: everybody draws as himself, and no oftener than is allowed.
+static void undisturb(struct world *world)
+{
+    struct faults_settings *faults = &world->faults;
+    world->nodes.canvas.guests_per_address = 0;
+    faults->undisturbed = world->clients.undisturbed = true;
+    faults->clock = faults->dropping = false;
+    faults->shards = 2 + (uint32_t)sim_below(2);
+    faults->gateways = world->clients.gateways = 2 + (uint32_t)sim_below(NODES_GATEWAYS_MAX - 1);
+    faults->every_us = 100000 + sim_skewed(0, 3000000);
+    world->clients.users = world->clients.count;
 }
 
 static void choose(struct world *world, enum mutant mutant)
@@ -54,6 +67,9 @@ static void choose(struct world *world, enum mutant mutant)
     world->faults.lease_us = world->nodes.lease_ms * 1000;
     world->faults.clock = sim_below(4) == 0;
     world->faults.dropping = sim_below(4) == 0;
+    world->nodes.drain_spread_ms = (uint32_t)sim_skewed(0, 4000);
+    world->nodes.message_rate = sim_below(4) == 0 ? -1 : 0;
+    world->nodes.mutant = mutant;
     // A statement for each: the order of chances in one initialiser is the compiler's.
     struct client_settings *clients = &world->clients;
     clients->count = world->faults.clients;
@@ -68,6 +84,8 @@ static void choose(struct world *world, enum mutant mutant)
     clients->colors = canvas->palette.count;
     clients->cooldown_ms = canvas->cooldown_ms;
     clients->mutant = mutant;
+    if (sim_below(8) == 0)
+        undisturb(world);
     sim_trace("cooldown %u ms, %u guests per address, %u shards, %u gateways, %u clients of %u users, %u tiles",
               canvas->cooldown_ms, canvas->guests_per_address, world->faults.shards, world->faults.gateways,
               world->clients.count, world->clients.users, world->clients.tiles);
@@ -77,9 +95,11 @@ static void begin(const struct world *world, enum mutant mutant)
 {
     net_init();
     sim_replica_init(mutant);
-    sim_io_init();
+    sim_sock_init();
     ledger_begin(world->nodes.canvas.cooldown_ms, mutant);
     server_begin(ledger_observer(), mutant);
+    if (world->faults.undisturbed)
+        server_hurry();
     nodes_init(&world->nodes);
     for (uint32_t i = 0; i < world->faults.shards; i++)
         shard_node_start(i);

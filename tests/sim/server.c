@@ -36,6 +36,7 @@ static struct {
     bool up;
     uint32_t synced;
     uint32_t drop_in_million;
+    bool hurries;
     struct conn conns[CONNS_MAX];
     uint32_t generations[CONNS_MAX];
     struct held_answer *held, **held_end;
@@ -137,7 +138,8 @@ static void on_sync(void *arg)
 // Now and then the disk takes its time.
 static int64_t sync_us(void)
 {
-    return sim_chance(SLOW_SYNCS_IN_MILLION) ? sim_skewed(SYNC_MAX_US, SLOW_SYNC_MAX_US) : sim_skewed(50, SYNC_MAX_US);
+    return !server.hurries && sim_chance(SLOW_SYNCS_IN_MILLION) ? sim_skewed(SYNC_MAX_US, SLOW_SYNC_MAX_US)
+                                                                : sim_skewed(50, SYNC_MAX_US);
 }
 
 static void hold(struct conn *conn, const struct server_request *request, struct server_answer *answer)
@@ -300,6 +302,11 @@ bool server_is_up(void)
 uint32_t server_synced(void)
 {
     return server.synced;
+}
+
+void server_hurry(void)
+{
+    server.hurries = true;
 }
 
 void server_drop_messages(uint32_t in_million)

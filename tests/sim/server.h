@@ -53,6 +53,7 @@ struct net_end *server_connect(struct sim_proc *from);
 // What was not synced may be lost, in part or all. `older`: it comes back with an older copy of its data.
 void server_crash(bool older);
 void server_start(void);
+void server_hurry(void);                        // no sync takes long, from now on
 void server_drop_messages(uint32_t in_million); // of the bus, from now on
 // An operator writes {cluster}:config and publishes CONFIG.
 void server_set_read_only(bool read_only);

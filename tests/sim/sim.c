@@ -7,8 +7,6 @@
 
 #include "common/core/mix.h"
 
-#define TURN_MAX_US 300 // until the end of a process' turn
-
 struct happening {
     int64_t at_us;
     uint64_t order;
@@ -272,7 +270,7 @@ static void defer(struct loop *loop, struct loop_deferred *deferred, bool last)
 {
     struct sim_proc *proc = sim_proc_of(loop);
     if (loop_deferred_put(&proc->deferred, deferred, last) && proc->alive)
-        sim_after(proc, sim_skewed(0, TURN_MAX_US), end_turn, NULL, proc);
+        sim_after(proc, sim_skewed(0, SIM_TURN_MAX_US), end_turn, NULL, proc);
 }
 
 void loop_defer(struct loop *loop, struct loop_deferred *deferred)

@@ -14,6 +14,7 @@
 
 #define SIM_EPOCH_MS 1700000000000 // Unix time at the beginning, and as much more by chance
 #define SIM_PHASE_MS 240000
+#define SIM_TURN_MAX_US 300 // from the first thing that is put off to the end of a process' turn
 
 // A process, embedded in its owner. It is also the `struct loop` of what runs in it.
 struct sim_proc {

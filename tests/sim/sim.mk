@@ -14,7 +14,10 @@ sim_shard_objs := shard/shard shard/membership shard/store shard/store_tiles sha
                   shard/ownership shard/batch shard/batch_args shard/draw shard/peer shard/rules shard/window shard/windows
 sim_gateway_objs := $(hub_objs) $(filter gateway/%,$(route_objs)) gateway/bus gateway/cluster gateway/cluster_links \
                     gateway/cluster_metrics gateway/cluster_state gateway/shard_link gateway/store gateway/store_cluster \
-                    gateway/store_reply gateway/store_reply_page gateway/store_tile gateway/store_user
+                    gateway/store_reply gateway/store_reply_page gateway/store_tile gateway/store_user gateway/conn \
+                    gateway/deadline gateway/edge gateway/edge_broadcast gateway/edge_clients gateway/edge_drain \
+                    gateway/edge_listen gateway/limits gateway/outbox gateway/ws_conn gateway/ws_hello gateway/ws_input \
+                    gateway/ws_recv
 sim_gateway_objs := $(filter gateway/%,$(sim_gateway_objs))
 sim_common_objs := $(patsubst %.c,%,$(filter-out common/core/hmac.c common/core/token.c,$(wildcard common/core/*.c))) \
                    common/io/loop_deferred proto/bus_proto proto/canvas_config proto/keys proto/link_proto proto/lua_scripts proto/msgpack_flat \
@@ -26,16 +29,17 @@ sim_o = $(patsubst %,$(OUT)/obj/%.o,$(1))
 # Both programs have a store: each keeps its own to itself. The gateway's replicas are looked over (sim_replica.c).
 $(OUT)/obj/tests/sim/all_shard.o: $(call sim_o,$(sim_shard_objs))
 	@mkdir -p $(@D)
-	$(Q)ld -r -o $@ $^ && objcopy --wildcard --localize-symbol='store_*' $@
+	$(Q)ld -r -o $@ $^ && objcopy --wildcard --localize-symbol='store_*' --redefine-sym close=sim_close $@
 
 $(OUT)/obj/tests/sim/all_gateway.o: $(call sim_o,$(sim_gateway_objs))
 	@mkdir -p $(@D)
-	$(Q)ld -r -o $@ $^ && objcopy --redefine-sym replica_apply=sim_replica_apply $@
+	$(Q)ld -r -o $@ $^ && objcopy --redefine-sym replica_apply=sim_replica_apply \
+	    --redefine-sym close=sim_close --redefine-sym shutdown=sim_shutdown $@
 
 
 $(OUT)/sim: $(call sim_o,$(sim_objs) $(sim_common_objs)) $(OUT)/obj/tests/sim/all_shard.o $(OUT)/obj/tests/sim/all_gateway.o
 	@echo "  LD $@"
-	$(Q)$(CC) $(LDFLAGS) -o $@ $^ -lz -lm
+	$(Q)$(CC) $(LDFLAGS) -o $@ $^ -lwslay -lz -lm
 
 sim_diff_objs := tests/sim/diff tests/sim/db tests/sim/db_scripts tests/sim/db_command tests/sim/db_place tests/sim/reply tests/sim/mutant \
                  tests/unit/redis_server $(sim_common_objs)
@@ -55,7 +59,7 @@ sim-forever: $(OUT)/sim
 	$(OUT)/sim --forever --from $$(date +%s)000000 --events $(EVENTS)
 
 sim_mutants := no-fence epoch-plus-one not-taken-anew duplicates gap-ignored resume-off-by-one snapshot-late write-first \
-               everysec cooldown-short
+               everysec cooldown-short no-drain no-handover
 
 sim-mutants: $(OUT)/sim
 	@failed=0; for mutant in $(sim_mutants); do \
