@@ -546,6 +546,8 @@ static void on_payload(struct socket *socket, const uint8_t *payload, size_t len
         break;
     case WS_STATUS:
     case WS_CONFIG:
+    case WS_PALETTE:
+    case WS_ANNOUNCEMENT:
     case WS_ERROR:
         break;
     default:

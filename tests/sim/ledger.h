@@ -19,7 +19,8 @@
 //
 // and client.c and nodes_gateway.c look at two more:
 //
-//   undisturbed  while processes are only restarted in turn: every draw is placed, soon, and every connection was told to
+//   undisturbed  while processes are only restarted in turn: every draw is placed, soon, and every connection was told
+//   to
 //                move before it ended
 //   malformed    every byte between client and gateway is what the protocol says
 #pragma once

@@ -8,7 +8,7 @@
 
 SEEDS ?= 10000
 EVENTS ?= 3000
-SIM_TRACES ?= 221 206 367 85
+SIM_TRACES ?= 132 67 129 125
 
 sim_shard_objs := shard/shard shard/membership shard/store shard/store_tiles shard/link_server shard/place shard/place_tile \
                   shard/ownership shard/batch shard/batch_args shard/draw shard/peer shard/rules shard/window shard/windows
@@ -67,7 +67,7 @@ sim-mutants: $(OUT)/sim
 
 sim-check: sim sim-mutants sim-diff
 
-# What tests/unit/js/sim.test.mjs replays: seeds with gaps, reconnections, takeovers and snapshots.
+# What tests/unit/js/sim.test.mjs replays: seeds with gaps, reconnections, moves, takeovers and snapshots.
 sim-traces: $(OUT)/sim
 	rm -f tests/sim/traces/*.jsonl
 	for seed in $(SIM_TRACES); do $(OUT)/sim --seed $$seed --events 4000 --record tests/sim/traces/$$seed.jsonl; done

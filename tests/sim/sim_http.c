@@ -7,10 +7,9 @@
 #include "tests/sim/nodes.h"
 #include "tests/sim/sim_sock.h"
 
-bool conn_admit(struct conn *conn)
+void conn_begin(struct conn *conn)
 {
-    (void)conn;
-    return true;
+    conn_enter(conn, CONN_HTTP);
 }
 
 void conn_pump_proxy(struct conn *conn)
@@ -76,4 +75,9 @@ void content_configure(struct content *content, const struct canvas_config *conf
 {
     (void)content;
     (void)config;
+}
+
+void api_heat_fini(struct edge *edge)
+{
+    (void)edge;
 }

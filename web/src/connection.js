@@ -35,7 +35,7 @@ const SESSION_MS = 3600000;
  *
  * @typedef {object} Handlers
  * @property {() => import('./protocol.js').Entry[]} entries   for HELLO
- * @property {(message: Message) => void} message
+ * @property {(message: Message & { askedAt?: number }) => void} message   of WELCOME: when HELLO was sent
  * @property {(state: State) => void} state
  * @property {() => void} reload   the gateway wants a new page
  */
@@ -147,7 +147,11 @@ export class Connection {
     socket.binaryType = 'arraybuffer';
     const late = this.env.after(() => this.#closed(socket, 1006), CONNECT_MS);
     let welcomed = false;
-    socket.onopen = () => socket.send(encodeHello(this.id, this.handlers.entries()));
+    let askedAt = -Infinity;
+    socket.onopen = () => {
+      askedAt = this.env.now();
+      socket.send(encodeHello(this.id, this.handlers.entries()));
+    };
     socket.onclose = (event) => {
       this.env.cancel(late);
       // A gateway that does not let us in says so only by closing: the session may be the reason.
@@ -166,7 +170,7 @@ export class Connection {
       if (socket !== this.#socket) return;
       this.heard = this.env.now();
       if (message.type === 'move') this.env.after(() => this.#move(), message.delayMs);
-      else this.handlers.message(message);
+      else this.handlers.message(message.type === 'welcome' ? { ...message, askedAt } : message);
     };
     return socket;
   }

@@ -66,6 +66,7 @@ export class Placing {
   readOnly = false;
   live = false;
   #nextNonce = 1;
+  #verdictAt = -Infinity;
   #counter = 0; // cooldown 0: the page numbers its draws itself
 
   /** Why a draw would be refused without asking, or null. @param {number} now @returns {Reason | null} */
@@ -98,17 +99,20 @@ export class Placing {
   }
 
   /**
-   * A new connection has said WELCOME: what has no answer yet is sent again, in its order, with its old nonce.
+   * A new connection has said WELCOME: what has no answer yet is sent again, in its order, with its old nonce. While moving, a
+   * verdict may have come over the old connection after the new one had asked: then that knows the next nonce and the wait.
    * @param {number} now
-   * @param {{ cooldownMs: number, nextNonce: number, waitMs: number, readOnly: boolean }} welcome
+   * @param {{ cooldownMs: number, nextNonce: number, waitMs: number, readOnly: boolean, askedAt?: number }} welcome
    * @returns {Effect[]}
    */
   welcomed(now, welcome) {
     this.live = true;
     this.readOnly = welcome.readOnly;
     this.cooldownMs = welcome.cooldownMs;
-    this.#nextNonce = welcome.nextNonce;
-    this.cooldown = started(now, welcome.waitMs, welcome.cooldownMs);
+    if (this.#verdictAt < (welcome.askedAt ?? Infinity)) {
+      this.#nextNonce = welcome.nextNonce;
+      this.cooldown = started(now, welcome.waitMs, welcome.cooldownMs);
+    }
     const effects = this.#giveUp(now);
     for (const draw of this.unanswered()) {
       draw.state = 'sent';
@@ -131,6 +135,7 @@ export class Placing {
   verdict(now, verdict, seqOf) {
     const { code, nonce, x, y } = verdict;
     this.#nextNonce = verdict.nextNonce;
+    this.#verdictAt = now;
     if (code !== VERDICT.STALE && code !== VERDICT.UNAVAILABLE) {
       this.cooldown = started(now, verdict.waitMs, code === VERDICT.PLACED || code === VERDICT.COOLDOWN ? this.cooldownMs : 0);
     }

@@ -65,6 +65,17 @@ test('STALE: a fresh draw goes again once, with the right nonce', () => {
   assert.deepEqual(types(placing.verdict(0, verdict(draw, STALE, { nextNonce: 30 }), at(0))), ['rolledBack stale']);
 });
 
+test('a WELCOME that was asked for before the last verdict does not undo it', () => {
+  const placing = live();
+  const [{ draw }] = placing.draw(100, 3, 4, 5);
+  placing.verdict(200, verdict(draw, PLACED, { nextNonce: 9, waitMs: 5000 }), at(0));
+  placing.welcomed(210, { cooldownMs: 5000, nextNonce: 8, waitMs: 0, readOnly: false, askedAt: 150 });
+  assert.equal(placing.obstacle(300), 'cooldown');
+  assert.equal(placing.draw(5300, 1, 1, 1)[0].draw.nonce, 9);
+  placing.welcomed(5400, { cooldownMs: 5000, nextNonce: 9, waitMs: 700, readOnly: false, askedAt: 5350 });
+  assert.equal(remaining(placing.cooldown, 5400), 700, 'this one is newer');
+});
+
 test('STALE: a draw that may have been placed is not sent under another nonce', () => {
   const placing = live();
   const [{ draw }] = placing.draw(0, 3, 4, 5);
