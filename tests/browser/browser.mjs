@@ -12,8 +12,8 @@ const FLAGS = [
 export const DESK = { viewport: { width: 1440, height: 900 } };
 export const PHONE = { viewport: { width: 390, height: 844 }, deviceScaleFactor: 2, isMobile: true, hasTouch: true };
 
-/** What Chromium says of its own software rendering while screenshots are taken. */
-const NOISE = /GPU stall due to ReadPixels|Automatic fallback to software WebGL/;
+/** What Chromium says of its own software rendering while screenshots are taken, and of what the tests forbid. */
+const NOISE = /GPU stall due to ReadPixels|Automatic fallback to software WebGL|Service Worker registration blocked by Playwright/;
 /** What it says, unasked, when a server is away. */
 export const NETWORK = /ERR_CONNECTION_REFUSED|ERR_CONNECTION_RESET|ERR_EMPTY_RESPONSE|WebSocket connection to|Failed to load resource/;
 
@@ -36,7 +36,7 @@ export async function open(browser, url, options = DESK) {
 export async function openIn(context, url) {
   const page = /** @type {Page} */ (await context.newPage());
   page.problems = [];
-  page.setDefaultTimeout(15000);
+  page.setDefaultTimeout(30000);
   page.on('console', (message) => {
     if (!NOISE.test(message.text())) page.problems.push(`${message.type()}: ${message.text()}`);
   });

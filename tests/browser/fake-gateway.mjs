@@ -41,6 +41,19 @@ export class FakeGateway {
     this.canvasStatus = 200;
     this.tilesStatus = 200;
     this.acceptSockets = true;
+    this.announcement = '';
+    /** Every placement, the oldest first. @type {{ x: number, y: number, color: number, by: string, time: number }[]} */
+    this.history = [];
+    this.historyStatus = 200;
+    this.me = { user: '0000000000001234', kind: 'guest', name: 'Brave Otter 4711', chosen: false, change_in_s: 0 };
+    /** Answers to a wanted name, other than that it is given. @type {Record<string, [number, any]>} */
+    this.names = {};
+    /** @type {[number, number, number][]} */
+    this.heat = [];
+    /** The session was asked for with ?fresh. */
+    this.fresh = 0;
+    /** The palette that connections were told last. */
+    this.toldPalette = this.palette;
     /** Answers a draw in another way: returns verdict fields, or null for the usual one, or 'none'. @type {((draw: any) => any) | null} */
     this.answer = null;
     /** @type {Map<string, FakeTile>} */
@@ -106,8 +119,13 @@ export class FakeGateway {
     return tile;
   }
 
-  /** A placement, as another player's. @param {number} x @param {number} y @param {number} color @returns {number} its seq */
-  place(x, y, color) {
+  /**
+   * A placement, as another player's.
+   * @param {number} x @param {number} y @param {number} color @param {string} [by] @param {number} [ago] ms
+   * @returns {number} its seq
+   */
+  place(x, y, color, by = 'Quiet Heron 12', ago = 0) {
+    this.history.push({ x, y, color, by, time: Date.now() - ago });
     const [tx, ty] = [Math.floor(x / this.edge), Math.floor(y / this.edge)];
     const tile = this.tile(tx, ty);
     const offset = (y % this.edge) * this.edge + (x % this.edge);
@@ -137,11 +155,32 @@ export class FakeGateway {
     this.say(bytes);
   }
 
+  /** @param {string} text */
+  announce(text) {
+    this.announcement = text;
+    const words = Buffer.from(text);
+    const head = Buffer.alloc(4);
+    head.writeUInt8(0x89, 0);
+    head.writeUInt16LE(words.length, 2);
+    this.say(Buffer.concat([head, words]));
+  }
+
   config() {
     this.version++;
+    if (this.palette !== this.toldPalette) this.#sayPalette();
     const bytes = Buffer.alloc(20);
     this.#canvasHead(bytes, 0x86);
     this.say(bytes);
+  }
+
+  #sayPalette() {
+    this.toldPalette = this.palette;
+    const head = Buffer.alloc(4);
+    head.writeUInt8(0x8a, 0);
+    head.writeUInt16LE(this.palette.length, 2);
+    const colors = this.palette.map(({ name, rgb }) =>
+      Buffer.concat([Buffer.from(rgb.slice(1), 'hex'), Buffer.from([Buffer.byteLength(name)]), Buffer.from(name)]));
+    this.say(Buffer.concat([head, ...colors]));
   }
 
   /** @param {number} delayMs */
@@ -244,16 +283,21 @@ export class FakeGateway {
     if (this.#wait() > 0) return { code: 1 };
     this.nonce = nonce;
     this.landed = performance.now();
-    return { code: 0, seq: this.place(x, y, color) };
+    return { code: 0, seq: this.place(x, y, color, this.me.name) };
   }
 
   /** @param {import('node:http').IncomingMessage} request @param {import('node:http').ServerResponse} response */
   async #serve(request, response) {
-    const { pathname } = new URL(request.url ?? '/', 'http://x');
+    const { pathname, searchParams } = new URL(request.url ?? '/', 'http://x');
     const send = (/** @type {number} */ status, /** @type {string} */ type, /** @type {any} */ body, /** @type {any} */ headers = {}) =>
       response.writeHead(status, { 'Content-Type': type, 'Content-Security-Policy': CSP, ...headers }).end(body);
-    const json = (/** @type {number} */ status, /** @type {any} */ body) => send(status, 'application/json', JSON.stringify(body));
+    const json = (/** @type {number} */ status, /** @type {any} */ body) => send(status, 'application/json', body === undefined ? undefined : JSON.stringify(body));
     const position = /^\/api\/v1\/tiles\/(\d+)\/(\d+)$/.exec(pathname);
+    const pixel = /^\/api\/v1\/pixel\/(\d+)\/(\d+)$/.exec(pathname);
+    if (pixel) return json(this.historyStatus, this.#pixelJson(Number(pixel[1]), Number(pixel[2]), Number(searchParams.get('history') ?? 1)));
+    if (pathname === '/api/v1/heat') return json(200, { half_life_ms: 300000, tiles: this.heat });
+    if (pathname === '/api/v1/me') return json(...(await this.#answerMe(request)));
+    if (pathname === '/api/v1/session' && searchParams.has('fresh')) this.fresh++;
     if (pathname === '/api/v1/session') return json(this.sessionStatus, { user: '0000000000001234', kind: 'guest', token: 'x', expires_in_s: 86400 });
     if (pathname === '/api/v1/canvas') return json(this.canvasStatus, this.#canvasJson());
     if (pathname === '/api/v1/tiles') {
@@ -270,10 +314,31 @@ export class FakeGateway {
     return send(200, /** @type {any} */ (TYPES)[extname(path)] ?? 'application/octet-stream', file);
   }
 
+  /** @param {number} x @param {number} y @param {number} most */
+  #pixelJson(x, y, most) {
+    const all = this.history.filter((it) => it.x === x && it.y === y).reverse();
+    const color = this.tile(Math.floor(x / this.edge), Math.floor(y / this.edge)).px[(y % this.edge) * this.edge + (x % this.edge)];
+    const placements = all.slice(0, most).map(({ color: it, by, time }, i) => ({ seq: all.length - i, color: it, time_ms: time, by, erased: false }));
+    return { x, y, color, name: this.palette[color].name, now_ms: Date.now(), placements, next: Math.max(0, all.length - most) };
+  }
+
+  /** @param {import('node:http').IncomingMessage} request @returns {Promise<[number, any]>} */
+  async #answerMe(request) {
+    if (request.method === 'DELETE') return [204, undefined];
+    if (request.method === 'PUT') {
+      let body = '';
+      for await (const part of request) body += part;
+      const { name } = JSON.parse(body);
+      if (Object.hasOwn(this.names, String(name))) return this.names[name];
+      Object.assign(this.me, name === null ? { name: 'Brave Otter 4711', chosen: false } : { name, chosen: true });
+    }
+    return [200, this.me];
+  }
+
   #canvasJson() {
-    const { version, width, height, edge, cooldownMs, readOnly, online, palette } = this;
+    const { version, width, height, edge, cooldownMs, readOnly, online, palette, announcement } = this;
     return {
-      version, width, height, tile_edge: edge, cooldown_ms: cooldownMs, read_only: readOnly, online, palette,
+      version, width, height, tile_edge: edge, cooldown_ms: cooldownMs, read_only: readOnly, announcement, online, palette,
       limits: { watch: 256, in_flight: 4 },
     };
   }

@@ -13,11 +13,26 @@ import { colorName } from './words.js';
  * @property {boolean} readOnly
  * @property {number} online
  * @property {number} watch    most tiles that may be watched
+ * @property {string} announcement   of the operators, '': none
+ *
+ * @typedef {object} Placement
+ * @property {number} seq
+ * @property {number} color
+ * @property {number} ago     ms
+ * @property {number} time    Unix, ms
+ * @property {string} by      what the user is called now
+ *
+ * @typedef {object} Me
+ * @property {string} name
+ * @property {boolean} chosen     otherwise it is the generated one
+ * @property {number} changeInMs  until another may be chosen
  *
  * @typedef {(tx: number, ty: number, position: { epoch: number, seq: number }, px: Uint8Array) => void} OnTile
  */
 
 const TILE_HEAD = 16;
+/** Placements that are shown of a pixel. */
+const HISTORY = 8;
 
 /** @returns {Promise<Canvas>} rejects when it cannot be had now */
 export async function getCanvas() {
@@ -32,6 +47,7 @@ export async function getCanvas() {
     readOnly: it.read_only,
     online: it.online,
     watch: it.limits.watch,
+    announcement: it.announcement ?? '',
   };
 }
 
@@ -70,9 +86,67 @@ export async function getTile(tx, ty, onTile) {
   onTile(tx, ty, { epoch: Number(match[1]), seq: Number(match[2]) }, px);
 }
 
-/** Makes sure that the browser has the session cookie. Rejects with a Refusal. */
-export async function getSession() {
-  const response = await fetch('api/v1/session', { method: 'POST', signal: AbortSignal.timeout(10000) }).catch(() => null);
+/**
+ * The last placements of a pixel, the newest first.
+ * @param {number} x @param {number} y @param {AbortSignal} signal
+ * @returns {Promise<{ placements: Placement[], more: boolean }>}
+ */
+export async function getPixel(x, y, signal) {
+  const response = await fetch(`api/v1/pixel/${x}/${y}?history=${HISTORY}`, { signal });
+  if (!response.ok) throw new Error(`pixel: ${response.status}`);
+  const it = await response.json();
+  const placements = it.placements.map((/** @type {any} */ one) => ({
+    seq: one.seq,
+    color: one.color,
+    ago: Math.max(0, it.now_ms - one.time_ms),
+    time: one.time_ms,
+    by: String(one.by),
+  }));
+  return { placements, more: it.next > 0 };
+}
+
+/** How many placements per tile there were lately. */
+export async function getHeat() {
+  const response = await fetch('api/v1/heat');
+  if (!response.ok) throw new Error(`heat: ${response.status}`);
+  const it = await response.json();
+  return { halfLifeMs: Number(it.half_life_ms), tiles: /** @type {[number, number, number][]} */ (it.tiles) };
+}
+
+/** Why the server does not give a name: its error code, and for a name that is none what is wrong with it. */
+export class NameError extends Error {
+  /** @param {string} code @param {number} retryMs */
+  constructor(code, retryMs) {
+    super(code);
+    this.code = code;
+    this.retryMs = retryMs;
+  }
+}
+
+/**
+ * What the player is called.
+ * @param {{ name: string | null }} [wanted]  another name, null: the generated one again
+ * @returns {Promise<Me>} rejects with a NameError
+ */
+export async function me(wanted) {
+  const init = wanted ? { method: 'PUT', headers: { 'Content-Type': 'application/json' }, body: JSON.stringify(wanted) } : {};
+  const response = await fetch('api/v1/me', { cache: 'no-store', ...init }).catch(() => null);
+  const it = await response?.json().catch(() => null);
+  if (!response?.ok || !it) {
+    throw new NameError(it?.reason ?? it?.error ?? 'unreachable', Number(response?.headers.get('Retry-After') ?? 0) * 1000);
+  }
+  return { name: String(it.name), chosen: it.chosen, changeInMs: it.change_in_s * 1000 };
+}
+
+/** Ends the user: name and session go, the placements stay. */
+export async function eraseMe() {
+  const response = await fetch('api/v1/me', { method: 'DELETE' }).catch(() => null);
+  if (!response?.ok) throw new Error('not erased');
+}
+
+/** Makes sure that the browser has the session cookie. Rejects with a Refusal. @param {boolean} [fresh] another user than before */
+export async function getSession(fresh = false) {
+  const response = await fetch(fresh ? 'api/v1/session?fresh' : 'api/v1/session', { method: 'POST', signal: AbortSignal.timeout(10000) }).catch(() => null);
   if (response === null) throw new Refusal('unreachable', 0);
   if (response.ok) return;
   const after = Number(response.headers.get('Retry-After') ?? 1) * 1000;

@@ -1,16 +1,25 @@
-// The page: the client below, the screen above, and what the player's hands mean between them.
+// The page: the client below, the screen above, the player's hand between them, and what is known and told around.
 
+import { getSession } from './api.js';
+import { Alarm } from './alarm.js';
 import { SCALE_CLOSE, SCALE_HIT, viewRect } from './camera.js';
+import { Card } from './card.js';
 import { Client } from './client.js';
 import { remaining } from './cooldown.js';
 import { Dock } from './dock.js';
+import { keyTx, keyTy } from './geom.js';
+import { Hand } from './hand.js';
+import { HeatLayer } from './heat_layer.js';
 import { bindKeys, bindPointer } from './input.js';
+import { Minimap } from './minimap.js';
 import { paletteBytes } from './palette.js';
 import { pulse, showReticle } from './reticle.js';
 import { Screen } from './screen.js';
-import { showPlace, showStatus, stop, toast } from './status.js';
+import { Settings } from './settings.js';
+import { Sheets } from './sheets.js';
+import { showAnnouncement, showPlace, showStatus, stop, toast } from './status.js';
 import { turnOf } from './turn.js';
-import { readPlace, writePlace } from './url.js';
+import { placeOn, readLink, shareLink, writePlace } from './url.js';
 import { onWake } from './wake.js';
 import { about, coords, say, size } from './words.js';
 
@@ -24,45 +33,44 @@ const NARROW = matchMedia('(max-width: 767px)');
 const byId = (id) => /** @type {HTMLElement} */ (document.getElementById(id));
 
 export class App {
+  #settings = new Settings(
+    () => localStorage,
+    () => this.#refresh(),
+  );
   /** @type {Client} */
   #client;
   /** @type {Dock} */
   #dock;
   /** @type {Screen} */
   #screen;
-
-  /** @type {number | null} index of the chosen color */
-  #color = null;
-  /** @type {Point | null} the chosen pixel */
-  #aim = null;
-  /** @type {Point | null} where the mouse is, on the screen */
-  #mouse = null;
-  /** @type {'mouse' | 'touch' | 'keys'} what the player used last */
-  #hand = matchMedia('(pointer: coarse)').matches ? 'touch' : 'mouse';
-  #open = false;
-  #waited = false;
+  /** @type {Card} */
+  #card;
+  /** @type {Hand} */
+  #hand;
+  #map;
+  #heat;
+  #alarm;
+  #sheets;
   #urlTimer = 0;
+  #started = false;
 
   /** @param {import('./client.js').ClientEnv} env */
   constructor(env) {
     this.#client = new Client(env, {
       canvas: (canvas) => this.#adopt(canvas),
       view: () => viewRect(this.#screen.motion.goal, this.#screen.size),
-      changed: (tile, offsets) => {
-        this.#screen.renderer.update(tile.key, tile.px, offsets);
-        this.#screen.draw();
-      },
+      changed: (tile, offsets) => this.#changed(tile, offsets),
       dropped: (tile) => this.#screen.renderer.drop(tile.key),
       status: () => this.#refresh(),
       effect: (effect) => this.#effect(effect),
-      notice: (key) => toast(say(key)),
+      notice: (key) => toast(say(/** @type {import('./words.js').Key} */ (key))),
       reload,
     });
     this.#dock = new Dock({
-      color: (index, byKey) => this.#choose(index, byKey),
-      turn: () => this.#turn(),
-      place: () => this.#placeOrAim(),
-      cancel: () => this.#cancel(),
+      color: (index, byKey) => this.#hand.choose(index, byKey),
+      turn: () => this.#hand.turn(),
+      place: () => this.#hand.placeOrAim(),
+      cancel: () => this.#hand.cancel(),
     });
     this.#screen = new Screen(/** @type {HTMLCanvasElement} */ (byId('canvas')), {
       covered: () => this.#covered(),
@@ -73,14 +81,59 @@ export class App {
         for (const tile of this.#client.tiles()) this.#screen.renderer.update(tile.key, tile.px, null);
       },
     });
+    this.#map = new Minimap({
+      rgbAt: (x, y) => this.#rgbAt(x, y),
+      go: (at) => this.#move(() => this.#screen.motion.jump({ ...at, scale: this.#screen.camera.scale })),
+    });
+    this.#heat = new HeatLayer({ draw: () => this.#screen.draw(), failed: () => toast(say('heatFailed')) });
+    this.#alarm = new Alarm(this.#settings, {
+      ready: () => toast(say('readyNow'), { quiet: true }),
+      refresh: () => this.#refresh(),
+    });
+    this.#sheets = new Sheets({
+      settings: this.#settings,
+      heat: () => this.#toggleHeat(),
+      heatOn: () => this.#heat.on,
+      sound: () => this.#alarm.chime(),
+      named: () => this.#card.refresh(),
+      erased: () => this.#erased(),
+    });
+    this.#card = this.#makeCard();
+    this.#hand = this.#makeHand();
     this.#bind();
     this.#screen.measure();
+    this.#started = true;
   }
 
   start() {
     this.#refresh();
     setInterval(() => this.#refresh(), REFRESH_MS);
     return this.#client.start();
+  }
+
+  #makeCard() {
+    return new Card({
+      palette: () => this.#client.canvas?.palette ?? [],
+      colorAt: (x, y) => this.#client.colorAt(x, y),
+      share: (pixel) => this.#share({ ...pixel, zoom: this.#screen.motion.goal.scale }),
+      closed: () => this.#hand.cancel(),
+      told: (text) => toast(text, { quiet: true }),
+      myName: () => this.#sheets.name,
+    });
+  }
+
+  #makeHand() {
+    return new Hand({
+      client: this.#client,
+      screen: this.#screen,
+      dock: this.#dock,
+      card: this.#card,
+      settings: this.#settings,
+      refuse: (reason) => this.#refuse(reason),
+      aimed: (pixel) => this.#tellAim(pixel),
+      refresh: () => this.#refresh(),
+      narrow: NARROW,
+    });
   }
 
   // ---- The canvas is known, or has changed --------------------------------------------------------------------------
@@ -90,62 +143,86 @@ export class App {
     const { motion, renderer } = this.#screen;
     const before = motion.geom;
     const first = before.width === 1 && before.height === 1;
+    const grown = before.width !== canvas.geom.width || before.height !== canvas.geom.height;
     renderer.setGeometry(canvas.geom);
     renderer.setPalette(paletteBytes(canvas.palette));
     this.#dock.setPalette(canvas.palette);
-    this.#dock.choose(this.#color);
+    this.#dock.choose(this.#hand.color);
     this.#screen.measure();
     motion.setCanvas(canvas.geom, canvas.watch);
     this.#screen.element.classList.add('known');
-    if (first) this.#openAt(readPlace(location.href));
-    else if (before.width !== canvas.geom.width || before.height !== canvas.geom.height) {
-      toast(say('grown', { size: size(canvas.geom.width, canvas.geom.height) }));
+    if (grown) {
+      this.#map.setCanvas(canvas.geom, this.#client.tiles().map((tile) => tile.key));
+      this.#heat.setCanvas(canvas.geom);
     }
+    if (first) this.#openAt(readLink(location.href), canvas.geom);
+    else if (grown) toast(say('grown', { size: size(canvas.geom.width, canvas.geom.height) }));
     this.#screen.draw();
   }
 
-  /** @param {import('./url.js').Place | null} place */
-  #openAt(place) {
+  /** @param {import('./url.js').Link} link @param {import('./geom.js').Geom} geom */
+  #openAt(link, geom) {
+    const place = placeOn(link, geom);
     this.#screen.motion.fit(true);
-    if (!place) return;
-    this.#screen.motion.jump({ x: place.x + 0.5, y: place.y + 0.5, scale: place.zoom ?? SCALE_CLOSE });
+    if (place) this.#screen.motion.jump({ x: place.x + 0.5, y: place.y + 0.5, scale: place.zoom ?? SCALE_CLOSE });
+    if (link.earth) toast(say('earthLink'));
+  }
+
+  /** @param {import('./sync.js').Tile} tile @param {Uint16Array | null} offsets */
+  #changed(tile, offsets) {
+    const edge = this.#client.canvas?.geom.edge ?? 0;
+    this.#screen.renderer.update(tile.key, tile.px, offsets);
+    this.#map.changed(tile.key, offsets);
+    this.#heat.changed(tile.key, offsets);
+    this.#card.changed(keyTx(tile.key) * edge, keyTy(tile.key) * edge, edge, offsets);
+    this.#screen.draw();
+  }
+
+  /** @param {number} x @param {number} y */
+  #rgbAt(x, y) {
+    const index = this.#client.colorAt(x, y);
+    const color = index === null ? null : this.#client.canvas?.palette[index];
+    return color ? [color.r, color.g, color.b] : null;
   }
 
   // ---- What the player does -----------------------------------------------------------------------------------------
 
   #bind() {
     const { motion, element } = this.#screen;
+    const hand = this.#hand;
     /** @type {import('./input.js').Commands} */
     const commands = {
       pan: (dx, dy) => this.#move(() => motion.pan(dx, dy)),
       zoom: (at, factor, smooth) => this.#move(() => motion.zoom(at, factor, smooth)),
       fling: (vx, vy) => this.#move(() => motion.fling(vx, vy)),
       grab: () => motion.stop(),
-      tap: (at, touch) => this.#tap(at, touch),
-      doubleTap: (at, touch) => {
-        if (this.#color !== null && !touch) this.#tap(at, touch);
-        else this.#move(() => motion.zoom(at, 2.5, true));
-      },
-      hover: (at) => this.#hover(at),
+      tap: (at, touch) => hand.tap(at, touch),
+      doubleTap: (at, touch) => hand.doubleTap(at, touch),
+      hold: (at, touch) => hand.hold(at, touch),
+      hover: (at) => hand.hover(at),
       drag: (dragging) => element.classList.toggle('drag', dragging),
-      step: (dx, dy) => this.#step(dx, dy),
+      step: (dx, dy) => hand.step(dx, dy),
       held: (held) => this.#move(() => motion.hold(held)),
-      color: (index) => this.#choose(index, false),
-      otherColor: (by) => {
-        const count = this.#client.canvas?.palette.length ?? 1;
-        this.#choose(this.#color === null ? 0 : (this.#color + by + count) % count, false);
-      },
-      place: () => this.#placeOrAim(),
-      cancel: () => this.#cancel(),
+      color: (index) => hand.choose(index, false),
+      otherColor: (by) => hand.otherColor(by),
+      pick: (at) => hand.pick(at),
+      place: () => hand.placeOrAim(),
+      cancel: () => hand.cancel(),
       fit: () => this.#move(() => motion.fit(false)),
+      inspect: () => hand.inspect(),
+      heat: () => this.#toggleHeat(),
+      map: () => this.#settings.set('map', !this.#settings.now.map),
+      help: () => this.#sheets.help(),
     };
     bindPointer(element, commands);
     bindKeys(window, commands);
     byId('zoom-in').onclick = () => commands.zoom(null, 2, true);
     byId('zoom-out').onclick = () => commands.zoom(null, 0.5, true);
     byId('zoom-fit').onclick = () => commands.fit();
-    byId('place').onclick = () => this.#copyLink();
-    new ResizeObserver(() => this.#screen.measure()).observe(this.#dock.element);
+    byId('heat-toggle').onclick = () => commands.heat();
+    byId('menu').onclick = () => this.#sheets.menu();
+    byId('place').onclick = () => this.#share({ ...this.#screen.central(), zoom: motion.goal.scale });
+    for (const it of [this.#dock, this.#card]) new ResizeObserver(() => this.#screen.measure()).observe(it.element);
     NARROW.addEventListener('change', () => this.#screen.measure());
     window.addEventListener('offline', () => this.#refresh());
     onWake((renewed) => this.#client.wake(renewed));
@@ -157,111 +234,17 @@ export class App {
     this.#screen.draw();
   }
 
-  /** @param {Point} at @param {boolean} touch */
-  #tap(at, touch) {
-    this.#hand = touch ? 'touch' : 'mouse';
-    const pixel = this.#screen.pixelAt(at);
-    if (!pixel) {
-      this.#aim = null;
-    } else if (this.#color === null || touch) {
-      this.#aim = pixel;
-      if (this.#color !== null || this.#open) this.#approach(pixel);
-    } else if (this.#screen.camera.scale < SCALE_HIT) {
-      this.#screen.motion.zoom(at, SCALE_CLOSE / 2 / this.#screen.camera.scale, true);
-    } else {
-      this.#place(pixel);
-    }
-    this.#screen.draw();
+  #toggleHeat() {
+    this.#heat.toggle();
+    byId('heat-toggle').setAttribute('aria-pressed', String(this.#heat.on));
+    toast(say(this.#heat.on ? 'heatOn' : 'heatOff'), { quiet: !this.#heat.on });
   }
 
-  /** Flies to a pixel that would be too small to be hit. @param {Point} pixel */
-  #approach(pixel) {
-    if (this.#screen.motion.goal.scale >= SCALE_HIT) return;
-    this.#screen.motion.fly({ x: pixel.x + 0.5, y: pixel.y + 0.5, scale: SCALE_CLOSE });
-  }
-
-  /** @param {Point | null} at */
-  #hover(at) {
-    this.#mouse = at;
-    if (at && this.#color !== null && this.#hand !== 'touch') this.#aim = null;
-    if (at) this.#hand = 'mouse';
-    this.#screen.ask();
-  }
-
-  /** An arrow key: aims when there is something to aim with, otherwise moves the view. @param {number} dx @param {number} dy */
-  #step(dx, dy) {
-    const { width, height } = this.#screen.motion.geom;
-    if (this.#color === null && this.#aim === null) {
-      const { x, y, scale } = this.#screen.motion.goal;
-      this.#screen.motion.fly({ x: x + (dx * 80) / scale, y: y + (dy * 80) / scale, scale }, 180);
-    } else {
-      const from = this.#aim ?? this.#hovered() ?? this.#screen.central();
-      this.#aim = { x: clampTo(from.x + dx, width), y: clampTo(from.y + dy, height) };
-      this.#screen.motion.reveal({ x: this.#aim.x + 0.5, y: this.#aim.y + 0.5 });
-      this.#approach(this.#aim);
-      this.#tellAim();
-    }
-    this.#hand = 'keys';
-    this.#screen.draw();
-  }
-
-  #tellAim() {
-    if (!this.#aim || !this.#client.canvas) return;
-    const index = this.#client.colorAt(this.#aim.x, this.#aim.y);
-    const name = index === null ? '' : (this.#client.canvas.palette[index]?.name ?? '');
-    toast(name ? say('aimed', { at: coords(this.#aim.x, this.#aim.y), color: name }) : coords(this.#aim.x, this.#aim.y), { quiet: true });
-  }
-
-  /** @param {number | null} index @param {boolean} byKey  the keyboard stays in the palette */
-  #choose(index, byKey) {
-    if (index !== null && index >= (this.#client.canvas?.palette.length ?? 0)) return;
-    this.#color = index;
-    this.#dock.choose(index);
-    if (!byKey) this.#screen.element.focus({ preventScroll: true });
-    this.#screen.draw();
-  }
-
-  /** The large button of the dock. */
-  #turn() {
-    if (!NARROW.matches) {
-      if (this.#color === null) this.#dock.focus();
-      else this.#placeOrAim();
-      return;
-    }
-    this.#open = !this.#open;
-    if (this.#open) {
-      this.#aim ??= this.#screen.central();
-      this.#approach(this.#aim);
-    } else {
-      this.#aim = null;
-    }
-    this.#screen.draw();
-  }
-
-  #placeOrAim() {
-    const at = this.#aim ?? this.#hovered();
-    if (this.#color === null) {
-      this.#open = true;
-      this.#refresh();
-      this.#dock.focus();
-    } else if (at) {
-      this.#place(at);
-    } else {
-      this.#step(0, 0);
-    }
-  }
-
-  /** @param {Point} pixel */
-  #place(pixel) {
-    if (this.#color === null) return;
-    const reason = this.#client.draw(pixel.x, pixel.y, this.#color);
-    if (reason !== null) {
-      this.#refuse(reason);
-      return;
-    }
-    if (this.#hand !== 'keys') this.#aim = null;
-    if (this.#client.placing.cooldownMs > 0) this.#open = false;
-    this.#screen.draw();
+  /** @param {Point} at */
+  #tellAim(at) {
+    const index = this.#client.colorAt(at.x, at.y);
+    const name = index === null ? '' : (this.#client.canvas?.palette[index]?.name ?? '');
+    toast(name ? say('aimed', { at: coords(at.x, at.y), color: name }) : coords(at.x, at.y), { quiet: true });
   }
 
   /** @param {import('./placing.js').Reason} reason */
@@ -271,25 +254,23 @@ export class App {
     this.#dock.shake();
   }
 
-  #cancel() {
-    if (this.#open) {
-      this.#open = false;
-      this.#aim = null;
-    } else if (this.#aim) {
-      this.#aim = null;
-    } else {
-      this.#choose(null, false);
-    }
-    this.#screen.draw();
-  }
-
-  async #copyLink() {
+  /** Hands a link to others: by what the device has for that, or by the clipboard. @param {import('./url.js').Place} place */
+  async #share(place) {
     this.#writeUrl();
-    const copied = await navigator.clipboard?.writeText(location.href).then(
+    const url = shareLink(location.href, place);
+    if (this.#hand.kind === 'touch' && navigator.share) {
+      await navigator.share({ title: document.title, url }).catch(() => {});
+      return;
+    }
+    const copied = await navigator.clipboard?.writeText(url).then(
       () => true,
       () => false,
     );
     toast(say(copied ? 'linkCopied' : 'linkShown'));
+  }
+
+  #erased() {
+    stop('closed4007', { label: 'startAnew', run: () => getSession(true).then(() => location.reload()) });
   }
 
   // ---- What comes back ----------------------------------------------------------------------------------------------
@@ -302,6 +283,7 @@ export class App {
       pulse(camera, size, draw, false);
       const color = this.#client.canvas?.palette[draw.color]?.name ?? '';
       toast(say('placed', { color, at: coords(draw.x, draw.y) }), { quiet: true });
+      this.#sheets.learnName();
     }
     if (effect.type === 'rolledBack') {
       pulse(camera, size, draw, true);
@@ -313,8 +295,10 @@ export class App {
   // ---- The screen ---------------------------------------------------------------------------------------------------
 
   #covered() {
-    const dock = this.#dock.element.getBoundingClientRect();
-    return { top: NARROW.matches ? 56 : 64, bottom: Math.round(this.#screen.element.clientHeight - dock.top) + 8 };
+    const { element } = this.#screen;
+    const lowest = NARROW.matches && this.#started && this.#card.pixel ? this.#card.element : this.#dock.element;
+    const bottom = Math.round(element.clientHeight - lowest.getBoundingClientRect().top) + 8;
+    return { top: NARROW.matches ? 56 : 64, bottom };
   }
 
   /** @param {number} now @param {boolean} calm */
@@ -341,46 +325,54 @@ export class App {
     history.replaceState(null, '', writePlace(location.href, { x, y, zoom: this.#screen.motion.goal.scale }));
   }
 
-  /** The pixel under the mouse. */
-  #hovered() {
-    return this.#mouse && this.#hand === 'mouse' ? this.#screen.pixelAt(this.#mouse) : null;
-  }
-
   /** Everything but the canvas itself. */
   #refresh() {
+    if (!this.#started) return;
     const { canvas, connection, placing, heard, online } = this.#client;
-    const { camera, size } = this.#screen;
     const now = performance.now();
-    const color = canvas && this.#color !== null ? canvas.palette[this.#color] : null;
-    const hovered = this.#hovered();
-    const target = this.#aim ?? (hovered && (color || camera.scale >= SCALE_HIT) ? hovered : null);
+    const color = canvas && this.#hand.color !== null ? canvas.palette[this.#hand.color] : null;
     const ready = this.#client.obstacle() === null;
-    showReticle(camera, size, target, { color, fixed: this.#aim !== null, ready });
-    const read = this.#aim ?? hovered;
+    this.#showMarks(color, ready);
+    showStatus({ connection, offline: !navigator.onLine, readOnly: placing.readOnly, online, now, heard });
+    showAnnouncement(canvas?.announcement ?? '');
+    this.#showDock(color, ready, now);
+    this.#alarm.update({ left: remaining(placing.cooldown, now), until: placing.cooldown.until, live: placing.live });
+    if (connection.phase !== 'stopped') return;
+    if (connection.reason === 'closed4007') this.#erased();
+    else stop(connection.reason);
+  }
+
+  /** What follows the view. @param {import('./palette.js').Color | null} color @param {boolean} ready */
+  #showMarks(color, ready) {
+    const { canvas } = this.#client;
+    const { camera, size } = this.#screen;
+    const { aim } = this.#hand;
+    this.#hand.settle();
+    const hovered = this.#hand.hovered();
+    const looked = this.#card.pinned ? this.#card.pixel : null;
+    const target = aim ?? looked ?? (hovered && (color || camera.scale >= SCALE_HIT) ? hovered : null);
+    showReticle(camera, size, target, { color: aim || !looked ? color : null, fixed: aim !== null || looked !== null, ready });
+    const read = aim ?? hovered;
     const index = read && this.#client.colorAt(read.x, read.y);
     const place = canvas && { ...(read ?? this.#screen.central()), scale: camera.scale };
     showPlace(place, (index !== null && canvas?.palette[index]) || null);
-    showStatus({ connection, offline: !navigator.onLine, readOnly: placing.readOnly, online, now, heard });
-    this.#showDock(color, ready, now);
-    if (connection.phase === 'stopped') stop(connection.reason);
+    this.#card.refresh();
+    this.#card.follow(camera, size, NARROW.matches);
+    this.#map.show(camera, size, { wanted: this.#settings.now.map && canvas !== null, narrow: NARROW.matches, now: performance.now() });
+    this.#heat.draw(camera, size);
   }
 
   /** @param {import('./palette.js').Color | null} color @param {boolean} ready @param {number} now */
   #showDock(color, ready, now) {
     const { placing, heard } = this.#client;
+    const { aim, kind, open } = this.#hand;
     const narrow = NARROW.matches;
-    const folded = narrow && !this.#open;
-    const turn = turnOf({ now, placing, color, aim: this.#aim, touch: this.#hand === 'touch', folded, first: heard === 0 });
-    const confirm = color !== null && this.#aim !== null && (this.#hand !== 'mouse' || narrow || this.#mouse === null);
-    this.#dock.show({ ...turn, color, open: this.#open, confirm, canPlace: color !== null && ready });
-    const waits = remaining(placing.cooldown, now) > 0;
-    if (this.#waited && !waits && placing.live) toast(say('readyNow'), { quiet: true });
-    this.#waited = waits;
+    const folded = narrow && !open;
+    const turn = turnOf({ now, placing, color, aim, touch: kind === 'touch', folded, first: heard === 0 });
+    const confirm = color !== null && aim !== null && (this.#hand.confirms() || kind !== 'mouse' || narrow || !this.#hand.hovers);
+    this.#dock.show({ ...turn, color, open, confirm, canPlace: color !== null && ready });
   }
 }
-
-/** @param {number} value @param {number} side */
-const clampTo = (value, side) => Math.min(Math.max(value, 0), side - 1);
 
 /** Gets the page anew; when that was a moment ago and has not helped, says so instead. */
 function reload() {

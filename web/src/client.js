@@ -6,9 +6,11 @@
 import { Connection } from './connection.js';
 import { hasSlept } from './cooldown.js';
 import { hasPixel, keyOfPixel, keyTx, keyTy, tileCount, watchSet } from './geom.js';
+import { parsePalette } from './palette.js';
 import { Placing } from './placing.js';
 import { encodeDraw, encodeResume, encodeWatch, ERROR } from './protocol.js';
 import { Sync } from './sync.js';
+import { colorName } from './words.js';
 
 /** Tiles asked for over HTTP where the canvas is too large to come as one. */
 const PAINT_TILES = 24;
@@ -77,6 +79,8 @@ export class Client {
   /** @type {Set<number>} tiles to resume */
   #resumes = new Set();
   #refetching = false;
+  /** The version that this connection was told last. */
+  #toldVersion = 0;
   #clocks = { mono: 0, wall: 0 };
 
   /** @param {ClientEnv} env @param {ClientEvents} events */
@@ -252,6 +256,7 @@ export class Client {
     switch (message.type) {
       case 'welcome':
         this.online = message.online;
+        this.#toldVersion = message.version;
         this.#configured(message);
         this.#run(this.placing.welcomed(now, message));
         this.#watchMost = Math.min(this.canvas?.watch ?? 256, 256);
@@ -266,10 +271,15 @@ export class Client {
         this.online = message.online;
         this.placing.readOnly = message.readOnly;
         return this.events.status();
+      case 'announcement':
+        if (this.canvas) this.canvas.announcement = message.text;
+        return this.events.status();
+      case 'palette':
+        // The canvas' version stays the old one until CONFIG says that it is up to date.
+        if (this.canvas) this.#adopt({ ...this.canvas, palette: parsePalette(message.colors, colorName) });
+        return;
       case 'config':
-        this.placing.cooldownMs = message.cooldownMs;
-        this.placing.readOnly = message.readOnly;
-        this.#configured(message);
+        this.#config(message);
         return this.events.status();
       case 'error':
         return this.#error(message.code);
@@ -283,6 +293,17 @@ export class Client {
     this.events.notice('watchLimit');
     this.#watchMost = Math.max(16, Math.floor((this.#sync?.watched.size ?? 0) / 2));
     this.look();
+  }
+
+  /** Whoever was up to date has been told all that is new; the others fetch it. @param {import('./protocol.js').Config} message */
+  #config(message) {
+    const { edge, version, width, height, cooldownMs, readOnly } = message;
+    const upToDate = this.canvas && !this.#refetching && this.canvas.version >= this.#toldVersion;
+    this.#toldVersion = version;
+    if (this.canvas && upToDate) this.#adopt({ ...this.canvas, geom: { width, height, edge }, version, cooldownMs, readOnly });
+    else this.#configured(message);
+    this.placing.cooldownMs = cooldownMs;
+    this.placing.readOnly = readOnly;
   }
 
   /** Fetches the canvas again when the server has a newer one. @param {{ version: number }} told */

@@ -22,6 +22,7 @@ const SESSION_MS = 3600000;
 
 /**
  * @typedef {{ phase: 'connecting' | 'live' | 'waiting' | 'stopped', attempt: number, retryAt: number, reason: string }} State
+ *     reason: why it is not live, '' where nobody said
  *
  * @typedef {object} Env
  * @property {(url: string, protocol: string) => WebSocket} socket
@@ -59,6 +60,13 @@ const CLOSINGS = new Map([
   [CLOSE.MALFORMED, 'stop'],
   [CLOSE.FULL, 'slower'],
   [CLOSE.NEW_PAGE, 'reload'],
+  [CLOSE.ERASED, 'stop'],
+]);
+
+/** Why the connection was lost, where that is worth telling. @type {Map<number, string>} */
+const REASONS = new Map([
+  [CLOSE.GOING_AWAY, 'restarting'],
+  [CLOSE.FULL, 'full'],
 ]);
 
 /** @param {number} code */
@@ -127,7 +135,7 @@ export class Connection {
     this.#opening = false;
     if (refused === null) this.#socket = this.#open();
     else if (refused.retryMs === null) this.#stop(refused.reason);
-    else this.#lost('again', refused.retryMs);
+    else this.#lost('again', refused.retryMs, refused.reason);
   }
 
   /** @returns {Promise<Refusal | null>} */
@@ -224,16 +232,20 @@ export class Connection {
     }
     if (then === 'reload') this.handlers.reload();
     if (then === 'stop') this.#stop(`closed${code}`);
-    else this.#lost(then);
+    else this.#lost(then, 0, REASONS.get(code));
   }
 
-  /** @param {'again' | 'slower' | 'reload'} how @param {number} [least] time to wait at least */
-  #lost(how, least = 0) {
+  /**
+   * @param {'again' | 'slower' | 'reload'} how
+   * @param {number} [least] time to wait at least
+   * @param {string} [reason] as far as the server gave one; that of before stays as long as nothing is heard
+   */
+  #lost(how, least = 0, reason = this.state.phase === 'live' ? '' : this.state.reason) {
     const steady = this.state.phase === 'live' && this.env.now() - this.#liveSince > STEADY_MS;
     const attempt = Math.max(steady ? 0 : this.state.attempt, how === 'again' ? 0 : SLOWER);
     const wait = Math.max(least, backoff(attempt, this.env.random()));
     this.#cancelRetry();
-    this.state = { ...this.state, attempt: attempt + 1, retryAt: this.env.now() + wait };
+    this.state = { ...this.state, attempt: attempt + 1, retryAt: this.env.now() + wait, reason };
     this.#setState('waiting');
     this.#retry = this.env.after(() => this.#connect(), wait);
   }
@@ -273,8 +285,8 @@ export class Connection {
 
   /** @param {State['phase']} phase */
   #setState(phase) {
-    const steady = phase === 'live' ? 0 : this.state.retryAt;
-    this.state = { ...this.state, phase, retryAt: steady };
+    const live = phase === 'live';
+    this.state = { ...this.state, phase, retryAt: live ? 0 : this.state.retryAt, reason: live ? '' : this.state.reason };
     this.handlers.state(this.state);
   }
 }

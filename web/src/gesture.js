@@ -14,10 +14,13 @@
  *   | { kind: 'pinch', at: Point, factor: number, dx: number, dy: number }
  *   | { kind: 'fling', vx: number, vy: number }
  *   | { kind: 'tap', at: Point, touch: boolean }
+ *   | { kind: 'hold', at: Point, touch: boolean }
  *   | { kind: 'doubleTap', at: Point, touch: boolean }} Intent
  */
 
 const TAP_MS = 600;
+/** A press that stays where it is for so long is no tap any more: it asks what is there. */
+export const HOLD_MS = 480;
 const SLOP_MOUSE = 5;
 const SLOP_TOUCH = 12;
 const DOUBLE_MS = 320;
@@ -31,6 +34,8 @@ export class Gestures {
   #presses = [];
   /** Whether what is down can still become a tap. */
   #tappable = false;
+  /** Whether what is down has asked what is there: then its end means nothing. */
+  #held = false;
   #touch = false;
   /** @type {{ t: number, at: Point }[]} */
   #trail = [];
@@ -43,7 +48,7 @@ export class Gestures {
 
   /** Whether the view is being dragged. */
   get dragging() {
-    return this.active && !this.#tappable;
+    return this.active && !this.#tappable && !this.#held;
   }
 
   /** @param {number} id @param {Point} at @param {number} t @param {boolean} touch */
@@ -51,6 +56,7 @@ export class Gestures {
     if (this.#presses.length === 2 || this.#presses.some((press) => press.id === id)) return;
     this.#presses.push({ id, start: at, at, since: t });
     this.#tappable = this.#presses.length === 1;
+    this.#held = false;
     this.#touch = touch;
     this.#trail = [{ t, at }];
   }
@@ -65,13 +71,22 @@ export class Gestures {
       press.at = at;
       return [pinch(before, at, other.at)];
     }
-    if (this.#tappable) {
+    if (this.#tappable || this.#held) {
       if (distance(press.start, at) <= (this.#touch ? SLOP_TOUCH : SLOP_MOUSE)) return [];
       this.#tappable = false;
     }
     press.at = at;
+    this.#held = false;
     this.#trail = [...this.#trail.filter((it) => t - it.t < SPEED_MS), { t, at }];
     return [{ kind: 'pan', dx: at.x - before.x, dy: at.y - before.y }];
+  }
+
+  /** Time has passed: a finger or button that is still down, and has not moved, holds. @param {number} t @returns {Intent[]} */
+  wait(t) {
+    if (!this.#tappable || t - this.#presses[0].since < HOLD_MS) return [];
+    this.#tappable = false;
+    this.#held = true;
+    return [{ kind: 'hold', at: this.#presses[0].start, touch: this.#touch }];
   }
 
   /** @param {number} id @param {Point} at @param {number} t @returns {Intent[]} */

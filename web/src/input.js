@@ -1,6 +1,6 @@
 // Binds gestures, wheel and keys of the page to a few commands. Knows neither canvas nor protocol.
 
-import { Gestures, wheelFactor } from './gesture.js';
+import { Gestures, HOLD_MS, wheelFactor } from './gesture.js';
 
 /**
  * @typedef {{ x: number, y: number }} Point
@@ -12,6 +12,8 @@ import { Gestures, wheelFactor } from './gesture.js';
  * @property {() => void} grab                            a finger or button is down: whatever moves by itself stops
  * @property {(at: Point, touch: boolean) => void} tap
  * @property {(at: Point, touch: boolean) => void} doubleTap
+ * @property {(at: Point, touch: boolean) => void} hold   a press that stays where it is
+ * @property {(at: Point | null) => void} pick            takes the color that is there; null: of what is aimed at
  * @property {(at: Point | null) => void} hover           null: the mouse has left
  * @property {(dragging: boolean) => void} drag
  * @property {(dx: number, dy: number) => void} step      arrow keys, in pixels of the canvas
@@ -21,6 +23,10 @@ import { Gestures, wheelFactor } from './gesture.js';
  * @property {() => void} place
  * @property {() => void} cancel
  * @property {() => void} fit
+ * @property {() => void} inspect                         what is known of the pixel
+ * @property {() => void} heat
+ * @property {() => void} map
+ * @property {() => void} help
  *
  * @typedef {{ x: number, y: number, zoom: number }} Held  directions, each -1, 0 or 1
  */
@@ -41,6 +47,7 @@ const STEPS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowD
 /** @param {HTMLElement} element @param {Commands} commands */
 export function bindPointer(element, commands) {
   const gestures = new Gestures();
+  let waiting = 0;
   /** @param {MouseEvent} event @returns {Point} */
   const at = (event) => ({ x: event.clientX, y: event.clientY });
 
@@ -52,15 +59,19 @@ export function bindPointer(element, commands) {
       if (it.kind === 'fling') commands.fling(it.vx, it.vy);
       if (it.kind === 'tap') commands.tap(it.at, it.touch);
       if (it.kind === 'doubleTap') commands.doubleTap(it.at, it.touch);
+      if (it.kind === 'hold') commands.hold(it.at, it.touch);
     }
     commands.drag(gestures.dragging);
   };
 
   element.addEventListener('pointerdown', (event) => {
-    if (event.button > 1) return;
+    if (event.button === 1) commands.pick(at(event));
+    if (event.button > 0) return;
     element.setPointerCapture(event.pointerId);
     commands.grab();
     gestures.down(event.pointerId, at(event), event.timeStamp, event.pointerType !== 'mouse');
+    clearTimeout(waiting);
+    waiting = window.setTimeout(() => run(gestures.wait(event.timeStamp + HOLD_MS)), HOLD_MS);
   });
   element.addEventListener('pointermove', (event) => {
     run(gestures.move(event.pointerId, at(event), event.timeStamp));
@@ -98,6 +109,7 @@ export function bindKeys(window, commands) {
 
   window.addEventListener('keydown', (event) => {
     if (event.ctrlKey || event.metaKey || event.altKey) return;
+    if (event.target instanceof Element && event.target.closest('dialog')) return;
     if (event.code in HELD) {
       down.add(event.code);
       tell();
@@ -133,6 +145,11 @@ function press(event, commands) {
   else if (event.key === '+' || event.key === '=') commands.zoom(null, 1.5, true);
   else if (event.key === '-' || event.key === '_') commands.zoom(null, 1 / 1.5, true);
   else if (event.key === 'Home') commands.fit();
+  else if (event.key === '?') commands.help();
+  else if (event.code === 'KeyI') commands.inspect();
+  else if (event.code === 'KeyC') commands.pick(null);
+  else if (event.code === 'KeyH') commands.heat();
+  else if (event.code === 'KeyM') commands.map();
   else if (event.key === 'Escape') commands.cancel();
   else if (event.key === 'Enter' && !onButton) commands.place();
   else return false;

@@ -114,7 +114,7 @@ export class Motion {
 
   /** Keeps a canvas point in view. @param {Point} at */
   reveal(at) {
-    const to = reveal(this.goal, this.screen, at);
+    const to = reveal(this.goal, { ...this.screen, bottom: this.#bottom }, at);
     if (to.x !== this.goal.x || to.y !== this.goal.y) this.fly(to, 160);
   }
 

@@ -22,7 +22,7 @@ const TOAST_MS = 5200;
 /**
  * The face and the words of a state. Pure.
  * @param {StatusState} state
- * @returns {{ face: 'live' | 'read-only' | 'waiting' | 'connecting' | 'offline' | 'stopped', text: string }}
+ * @returns {{ face: 'live' | 'read-only' | 'waiting' | 'connecting' | 'restarting' | 'refused' | 'offline' | 'stopped', text: string }}
  */
 export function describe({ connection, offline, readOnly, online, now, heard }) {
   const { phase } = connection;
@@ -32,8 +32,12 @@ export function describe({ connection, offline, readOnly, online, now, heard }) 
   const age = heard > 0 ? Math.floor((now - heard) / 1000) : 0;
   const behind = age >= 3 ? ` · ${say('behind', { s: age })}` : '';
   if (offline) return { face: 'offline', text: say('offline') + behind };
-  if (heard === 0 && connection.attempt === 0) return { face: 'connecting', text: say('connecting') };
   const left = Math.ceil((connection.retryAt - now) / 1000);
+  const again = phase === 'waiting' && left > 1 ? ` · ${say('againIn', { s: left })}` : '';
+  if (connection.reason === 'restarting') return { face: 'restarting', text: say('restarting') + behind };
+  if (connection.reason === 'full') return { face: 'refused', text: say('full') + again };
+  if (connection.reason === 'tooManySessions') return { face: 'refused', text: say('tooManySessions') + again };
+  if (heard === 0 && connection.attempt === 0) return { face: 'connecting', text: say('connecting') };
   const words = phase === 'waiting' && left > 1 ? say('reconnectingIn', { s: left }) : say('reconnecting');
   return { face: 'waiting', text: words + behind };
 }
@@ -44,7 +48,7 @@ export function showStatus(state) {
   const words = byId('state-text');
   byId('status').dataset.face = face;
   // Counting seconds and people is not for the ear.
-  byId('state').setAttribute('aria-live', face === 'live' || face === 'waiting' ? 'off' : 'polite');
+  byId('state').setAttribute('aria-live', face === 'live' || face === 'waiting' || face === 'refused' ? 'off' : 'polite');
   if (words.textContent !== text) words.textContent = text;
 }
 
@@ -84,14 +88,37 @@ export function toast(text, { quiet = false } = {}) {
   setTimeout(() => element.remove(), TOAST_MS + 400);
 }
 
-/** The page cannot go on by itself. @param {string} reason */
-export function stop(reason) {
+/** What was put away stays away, as long as it is the same. */
+let putAway = '';
+
+/** What the operators say. @param {string} text '': nothing */
+export function showAnnouncement(text) {
+  const panel = byId('announcement');
+  const words = byId('announcement-text');
+  const show = text !== '' && text !== putAway;
+  if (show && words.textContent !== text) words.textContent = text;
+  if (panel.hidden !== show) return;
+  panel.hidden = !show;
+  byId('announcement-close').onclick = () => {
+    putAway = words.textContent ?? '';
+    panel.hidden = true;
+  };
+}
+
+/**
+ * The page cannot go on by itself.
+ * @param {string} reason
+ * @param {{ label: import('./words.js').Key, run: () => void }} [way]  out of it, instead of loading anew
+ */
+export function stop(reason, way) {
+  if (!byId('veil').hidden) return;
   // Where not even a language could be loaded, the words of index.html stay.
   if (language.code) {
     byId('veil-title').textContent = say('stopped.title');
     byId('veil-text').textContent = say(/** @type {import('./words.js').Key} */ (`stopped.${reason}`));
   }
   byId('veil').hidden = false;
-  byId('veil-reload').onclick = () => location.reload();
+  if (way) byId('veil-reload').textContent = say(way.label);
+  byId('veil-reload').onclick = way?.run ?? (() => location.reload());
   byId('veil-reload').focus();
 }

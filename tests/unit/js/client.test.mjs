@@ -155,6 +155,36 @@ test('a canvas that grows is taken up without a reload', async () => {
   assert.equal(client.colorAt(255, 5), 3);
 });
 
+/** ANNOUNCEMENT and PALETTE, as a gateway says them. @param {number} type @param {number} count @param {number[]} rest */
+const frame = (type, count, rest) => Uint8Array.from([type, 0, count & 255, count >> 8, ...rest]);
+const text = (/** @type {string} */ it) => [...new TextEncoder().encode(it)];
+
+test('what the operators say, and a palette that grows, come without being asked for', async () => {
+  const { world, clock, client } = setup(3, 1000);
+  client.start();
+  await clock.run(200);
+  const colors = client.canvas.palette.length;
+  const say = (/** @type {Uint8Array} */ bytes) => world.links.forEach((link) => link.say(bytes));
+  say(frame(0x89, 6, text('Grüß')));
+  await clock.run(50);
+  assert.equal(client.canvas.announcement, 'Grüß');
+  say(frame(0x89, 0, []));
+  await clock.run(50);
+  assert.equal(client.canvas.announcement, '');
+  const all = Array.from({ length: colors + 1 }, (_, i) => [i, 2, 255, 4, ...text('odd!')]).flat();
+  say(frame(0x8a, colors + 1, all));
+  world.version = 2;
+  let asked = 0;
+  const { getCanvas } = client.env.api;
+  client.env.api.getCanvas = () => (asked++, getCanvas());
+  say(config(world));
+  await clock.run(500);
+  assert.equal(client.canvas.palette.length, colors + 1);
+  assert.deepEqual(client.canvas.palette[1], { name: 'odd!', r: 1, g: 2, b: 255, css: '#0102ff' });
+  assert.equal(client.canvas.version, 2);
+  assert.equal(asked, 0, 'whoever is up to date need not ask');
+});
+
 test('read-only shows, and what cannot be placed says why', async () => {
   const { world, clock, client } = setup(4, 1000);
   assert.equal(client.draw(1, 1, 1), 'notConnected');

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { Gestures, wheelFactor } from '../../../web/src/gesture.js';
+import { Gestures, HOLD_MS, wheelFactor } from '../../../web/src/gesture.js';
 
 const kinds = (intents) => intents.map((it) => it.kind);
 
@@ -25,6 +25,31 @@ test('a mouse has less slack than a finger, and a long press is no tap', () => {
   const long = new Gestures();
   long.down(1, { x: 0, y: 0 }, 0, false);
   assert.deepEqual(long.up(1, { x: 0, y: 0 }, 900), []);
+});
+
+test('a press that stays where it is holds; then its end is neither tap nor fling', () => {
+  for (const touch of [true, false]) {
+    const g = new Gestures();
+    g.down(1, { x: 50, y: 60 }, 1000, touch);
+    assert.deepEqual(g.wait(1000 + HOLD_MS - 1), []);
+    assert.deepEqual(g.move(1, { x: 52, y: 61 }, 1200), []);
+    assert.deepEqual(g.wait(1000 + HOLD_MS), [{ kind: 'hold', at: { x: 50, y: 60 }, touch }]);
+    assert.deepEqual(g.wait(1000 + 2 * HOLD_MS), [], 'once');
+    assert.equal(g.dragging, false);
+    assert.deepEqual(g.up(1, { x: 52, y: 61 }, 1600), []);
+  }
+  const moved = new Gestures();
+  moved.down(1, { x: 0, y: 0 }, 0, true);
+  moved.move(1, { x: 40, y: 0 }, 100);
+  assert.deepEqual(moved.wait(HOLD_MS), [], 'a drag does not hold');
+  const two = new Gestures();
+  two.down(1, { x: 0, y: 0 }, 0, true);
+  two.down(2, { x: 90, y: 0 }, 10, true);
+  assert.deepEqual(two.wait(HOLD_MS), [], 'nor do two fingers');
+  const after = new Gestures();
+  after.down(1, { x: 0, y: 0 }, 0, true);
+  after.wait(HOLD_MS);
+  assert.deepEqual(kinds(after.move(1, { x: 30, y: 0 }, 900)), ['pan'], 'a held finger can still drag');
 });
 
 test('two taps in the same place are a double tap, two far apart are not', () => {

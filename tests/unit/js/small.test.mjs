@@ -4,7 +4,9 @@ import { test } from 'node:test';
 import * as cooldown from '../../../web/src/cooldown.js';
 import * as geom from '../../../web/src/geom.js';
 import * as palette from '../../../web/src/palette.js';
-import { readPlace, writePlace } from '../../../web/src/url.js';
+import { placeOn, readLink, shareLink, writePlace } from '../../../web/src/url.js';
+import { titleOf } from '../../../web/src/alarm.js';
+import { DEFAULTS, parseChoices, Settings } from '../../../web/src/settings.js';
 import { describe } from '../../../web/src/status.js';
 import { turnOf } from '../../../web/src/turn.js';
 import { Placing } from '../../../web/src/placing.js';
@@ -63,6 +65,8 @@ test('the clock runs on the server\'s durations', () => {
   assert.ok(!cooldown.hasSlept({ mono: 0, wall: 0 }, { mono: 60000, wall: 60010 }), 'a throttled timer is no sleep');
 });
 
+const readPlace = (/** @type {string} */ href) => readLink(href).place;
+
 test('places in the address', () => {
   assert.deepEqual(readPlace('http://x/?x=12&y=900&zoom=7.5'), { x: 12, y: 900, zoom: 7.5 });
   assert.deepEqual(readPlace('http://x/#x=1&y=2'), { x: 1, y: 2, zoom: null });
@@ -70,6 +74,22 @@ test('places in the address', () => {
   assert.equal(readPlace('http://x/?x=1&y=1&zoom=-3').zoom, null);
   assert.equal(writePlace('http://x/?a=b#x=1&y=2', { x: 5.7, y: 6, zoom: 3.14159 }), 'http://x/?a=b&x=5&y=6&zoom=3.14');
   assert.deepEqual(readPlace(writePlace('http://x/', { x: 65535, y: 0, zoom: 0.25 })), { x: 65535, y: 0, zoom: 0.25 });
+  assert.equal(shareLink('http://x/p/?lang=de&x=1&y=1#a', { x: 5, y: 6.5, zoom: 2 }), 'http://x/p/?x=5&y=6&zoom=2', 'nothing of how it was looked at');
+});
+
+test('links of the older sites', () => {
+  const geom = { width: 1000, height: 601 };
+  const place = (/** @type {string} */ link) => placeOn(readLink(`http://x/${link}`), geom);
+  assert.deepEqual(place('?cx=412&cy=87&px=17&fixed=true'), { x: 412, y: 87, zoom: 17 }, 'r/place');
+  assert.deepEqual(place('#x=412&y=87&scale=20&template=http%3A%2F%2Fa'), { x: 412, y: 87, zoom: 20 }, 'Pxls');
+  assert.deepEqual(place('?x=412.5&y=87&scale=20'), { x: 412.5, y: 87, zoom: 20 });
+  assert.deepEqual(place('#d,-120,30,20'), { x: 380, y: 330, zoom: 4 }, 'PixelPlanet counts from the middle');
+  assert.deepEqual(place('#d,0,0'), { x: 500, y: 300, zoom: null });
+  assert.deepEqual(readLink('http://x/?lat=48.2&lng=16.37&zoom=15'), { place: null, centered: false, earth: true }, 'wplace');
+  assert.deepEqual(readLink('http://x/?lat=48.2&lng=16.37&x=3&y=4').earth, false);
+  for (const bad of ['#d,1', '#d,1,2,3,4', '#1,2,3', '#d,9999999,1']) assert.equal(place(bad), null, bad);
+  assert.equal(writePlace('http://x/?cx=1&cy=2&px=3', { x: 5, y: 6, zoom: 3 }), 'http://x/?x=5&y=6&zoom=3', 'and give way to our own form');
+  assert.equal(writePlace('http://x/#d,1,2,3', { x: 5, y: 6, zoom: 3 }), 'http://x/?x=5&y=6&zoom=3');
 });
 
 test('every state of the connection has its face and its words', () => {
@@ -83,6 +103,33 @@ test('every state of the connection has its face and its words', () => {
   assert.equal(describe({ ...waiting, offline: true }).face, 'offline');
   assert.equal(describe({ ...base, connection: { ...live, phase: 'connecting' }, heard: 0 }).text, 'Connecting…');
   assert.equal(describe({ ...base, connection: { ...live, phase: 'stopped', reason: 'origin' } }).face, 'stopped');
+  const because = (/** @type {string} */ reason) => describe({ ...waiting, connection: { ...waiting.connection, reason } });
+  assert.deepEqual(because('restarting'), { face: 'restarting', text: 'The server is restarting · canvas as of 10 s ago' });
+  assert.deepEqual(because('full'), { face: 'refused', text: 'The server is full · next try in 5 s' });
+  assert.equal(because('tooManySessions').face, 'refused');
+  assert.equal(because('unreachable').face, 'waiting');
+});
+
+test('the title counts, and calls when it is time', () => {
+  assert.equal(titleOf('Tessera', { left: 61000, ready: false }), '1:01 · Tessera');
+  assert.equal(titleOf('Tessera', { left: 0, ready: true }), '● Your turn · Tessera');
+  assert.equal(titleOf('Tessera', { left: 0, ready: false }), 'Tessera');
+});
+
+test('choices are kept, and what was stored is checked', () => {
+  const stored = new Map();
+  const store = { getItem: (/** @type {string} */ key) => stored.get(key) ?? null, setItem: (/** @type {string} */ key, /** @type {string} */ it) => void stored.set(key, it) };
+  let told = 0;
+  const settings = new Settings(() => store, () => told++);
+  assert.deepEqual(settings.now, DEFAULTS);
+  settings.set('confirm', 'always');
+  settings.set('sound', true);
+  assert.equal(told, 2);
+  assert.deepEqual(new Settings(() => store, () => {}).now, { ...DEFAULTS, confirm: 'always', sound: true });
+  for (const bad of ['', '{', '3', '[]', 'null', '{"confirm":"maybe","sound":1,"else":true}']) assert.deepEqual(parseChoices(bad), DEFAULTS, bad);
+  const nowhere = new Settings(() => { throw new Error('no storage'); }, () => {});
+  nowhere.set('map', false);
+  assert.equal(nowhere.now.map, false);
 });
 
 test('the dock says whose turn it is', () => {
