@@ -107,7 +107,7 @@ def memory(bench, few, many, tls=False):
 def crowd(bench, clients, gateways, seconds, rate, tick):
     """A crowd that watches everything, some of it drawing; and a few clients with whole replicas, compared at the end."""
     options = {"connections": clients, "processes": processes(clients), "rate": rate, "seconds": seconds}
-    options |= {"source_addresses": SOURCES, "connecting": 512}
+    options |= {"source_addresses": SOURCES, "connecting": 512, "read_times": "true"}
     cluster = Tessera(bench.dir(), gateways, 1, bench.cores, gateway_args=tick, cooldown="5m" if rate > 300 else "0")
     with cluster, Load(bench.dir(), cluster, "watch", bench.cores[1], connections=4 * gateways, seconds=0) as replicas:
         wait_clients(cluster, 4 * gateways, replicas)
@@ -125,6 +125,8 @@ def crowd(bench, clients, gateways, seconds, rate, tick):
         "draws_per_s": said["draws_per_s"],
         "seen_p50_ms": said["seen_us"]["p50"] / 1e3,
         "seen_p99_ms": said["seen_us"]["p99"] / 1e3,
+        "read_p50_ms": said["read_us"]["p50"] / 1e3,
+        "read_p99_ms": said["read_us"]["p99"] / 1e3,
         "ack_p50_ms": said["acknowledged_us"]["p50"] / 1e3,
         "ack_p99_ms": said["acknowledged_us"]["p99"] / 1e3,
         "gaps": said["gaps"],

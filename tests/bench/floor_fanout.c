@@ -227,13 +227,14 @@ static void run(struct floor *floor, int64_t tick_ms)
 int main(int argc, char **argv)
 {
     static struct floor floor;
+    static struct tls_tickets tickets;
     static const struct option options[] = {
         {"clients", required_argument, NULL, 'n'}, {"tick-ms", required_argument, NULL, 't'},
         {"updates", required_argument, NULL, 'u'}, {"tls-cert", required_argument, NULL, 'c'},
         {"tls-key", required_argument, NULL, 'k'}, {0}};
     const char *cert = NULL, *key = NULL;
     int64_t tick_ms = 1000;
-    char error[512];
+    char error[512] = "no memory";
     floor.updates = 1;
     for (int option; (option = getopt_long(argc, argv, "", options, NULL)) != -1;) {
         if (option == 'n')
@@ -257,7 +258,8 @@ int main(int argc, char **argv)
         (void)setrlimit(RLIMIT_NOFILE, &files);
     }
     signal(SIGPIPE, SIG_IGN);
-    if (cert != NULL && tls_server_new(&floor.tls, cert, key, error, sizeof error) != 0) {
+    if (cert != NULL && (tls_tickets_rotate(&tickets, 0) != 0 ||
+                         tls_server_new(&floor.tls, cert, key, &tickets, error, sizeof error) != 0)) {
         (void)fprintf(stderr, "floor-fanout: %s\n", error);
         return 1;
     }

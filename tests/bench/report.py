@@ -38,6 +38,11 @@ def ratios(runs, references, key, reference_key=None):
     return median(a[key] / b[reference_key or key] for a, b in zip(runs, references))
 
 
+def plain(figure, value, unit, reference=None, ratio=None):
+    """A figure without a goal, that explains another."""
+    return Row(figure, value, unit, "", None, reference, ratio)
+
+
 def against(figure, runs, references, key, unit, most=None, least=None):
     ratio = ratios(runs, references, key)
     goal = f"<= {most:.2f} x" if most is not None else f">= {least:.2f} x"

@@ -201,6 +201,8 @@ static int open_socket(struct load_conn *conn)
     if (fd < 0)
         return ERR_IO;
     (void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
+    if (options->read_times)
+        load_sock_stamp(fd);
     if (options->source_count > 0) {
         const struct load_source *source = &options->sources[conn->index % options->source_count];
         // The port is chosen at connect, per pair of addresses: more connections than ports.

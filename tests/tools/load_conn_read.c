@@ -8,6 +8,7 @@
 #include "proto/limits.h"
 #include "proto/ws_proto.h"
 #include "tests/tools/load_draws.h"
+#include "tests/tools/load_sock.h"
 #include "tests/tools/load_upgrade.h"
 #include "tests/tools/load_view.h"
 
@@ -201,9 +202,22 @@ static void keep_rest(struct load_conn *conn, const uint8_t *data, size_t len)
     conn->in_len = (uint32_t)len;
 }
 
-// All that is there, or all that there is room for. TLS gives a record at a time, however many wait.
-static ssize_t read_all(struct sock *sock, uint8_t *to, size_t room)
+static ssize_t read_measured(struct load_conn *conn, uint8_t *to, size_t room)
 {
+    int64_t waited_us;
+    ssize_t n = load_sock_read_stamped(&conn->sock, to, room, &waited_us);
+    // Before all are connected it is busy with that.
+    if (waited_us >= 0 && conn->proc->drawing)
+        hist_add(&conn->proc->stats->read_us, (uint64_t)waited_us);
+    return n;
+}
+
+// All that is there, or all that there is room for. TLS gives a record at a time, however many wait.
+static ssize_t read_all(struct load_conn *conn, uint8_t *to, size_t room)
+{
+    struct sock *sock = &conn->sock;
+    if (sock->ssl == NULL && conn->proc->options->read_times)
+        return read_measured(conn, to, room);
     ssize_t n = sock_read(sock, to, room);
     size_t got = n > 0 ? (size_t)n : 0;
     while (n > 0 && sock->ssl != NULL && room - got >= RECORD_LEN) {
@@ -219,7 +233,7 @@ void load_conn_on_readable(struct load_conn *conn)
     size_t len = conn->in_len;
     if (len > 0)
         memcpy(proc->in, conn->in, len);
-    ssize_t n = read_all(&conn->sock, proc->in + len, LOAD_IN_LEN - len);
+    ssize_t n = read_all(conn, proc->in + len, LOAD_IN_LEN - len);
     struct monotime now = loop_now_exact(); // a turn may be long: what waited in it counts
     if (n == ERR_AGAIN)
         return;

@@ -152,6 +152,12 @@ static const struct conf_option rows[] = {
      .max = 4096,
      .offset = AT(json),
      .help = "file that receives the summary as JSON"},
+    {.name = "read-times",
+     .type = CONF_BOOL,
+     .fallback = "false",
+     .offset = AT(read_times),
+     .help =
+         "measure how long what arrives waits in the kernel until it is read: what of the latencies is this client's"},
     {.name = "progress",
      .type = CONF_BOOL,
      .fallback = "true",

@@ -56,6 +56,7 @@ struct load_options {
     int order; // enum load_order
     bool verify;
     bool progress;
+    bool read_times;
 
     struct load_target targets[LOAD_TARGETS_MAX];
     unsigned target_count;

@@ -22,6 +22,7 @@ void load_stats_merge(struct load_stats *sum, const struct load_stats *from)
     hist_merge(&sum->connect_us, &from->connect_us);
     hist_merge(&sum->ack_us, &from->ack_us);
     hist_merge(&sum->seen_us, &from->seen_us);
+    hist_merge(&sum->read_us, &from->read_us);
 }
 
 bool load_stats_failed(const struct load_stats *sum)
@@ -85,6 +86,7 @@ static void print_clients(FILE *out, const struct load_stats *sum)
     print_latency(out, "connect to welcome", &sum->connect_us);
     print_latency(out, "draw to acknowledgement", &sum->ack_us);
     print_latency(out, "draw to screen", &sum->seen_us);
+    print_latency(out, "of that, read by this client", &sum->read_us);
     (void)fprintf(out,
                   "%-26s %" PRIu64 " tile frames, %" PRIu64 " updates, %" PRIu64 " snapshots, %" PRIu64
                   " bytes, %" PRIu64 " gaps\n",
@@ -169,6 +171,7 @@ int load_stats_write_json(const char *path, const struct load_options *options, 
     err |= json_object_set_new(root, "connect_us", latency_json(&sum->connect_us));
     err |= json_object_set_new(root, "acknowledged_us", latency_json(&sum->ack_us));
     err |= json_object_set_new(root, "seen_us", latency_json(&sum->seen_us));
+    err |= json_object_set_new(root, "read_us", latency_json(&sum->read_us));
     if (err == 0)
         err = json_dump_file(root, path, JSON_INDENT(2));
     json_decref(root);

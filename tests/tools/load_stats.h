@@ -61,6 +61,7 @@ struct load_stats {
     struct hist connect_us; // from connect() to WELCOME
     struct hist ack_us;     // from the first sending of a draw to PLACED
     struct hist seen_us;    // from there to the TILE frame at a watching connection
+    struct hist read_us;    // of that and all else that came: from its arrival in the kernel to our reading it
 };
 
 _Static_assert(offsetof(struct load_stats, errors) == (LOAD_COUNTERS - 1) * sizeof(uint64_t),

@@ -85,6 +85,17 @@ def test_paints_over_tls(tmp_path, image):
     assert result.summary["ok"] is True and result.summary["seen_us"]["samples"] > 0
 
 
+def test_says_how_late_it_reads(tmp_path):
+    """What waits in the client's own sockets is no fault of the gateway."""
+    result = load(tmp_path, Fake(), "idle", "--read-times", "--connections", "8", "--rate", "100", "--seconds", "1")
+    assert result.status == 0, result.err + result.out
+    read, seen = result.summary["read_us"], result.summary["seen_us"]
+    assert read["samples"] >= 100 and 0 < read["p50"] <= read["max"]
+    assert seen["samples"] > 0 and read["p50"] < seen["max"]
+    without = load(tmp_path, Fake(), "idle", "--connections", "8", "--rate", "100", "--seconds", "1")
+    assert without.summary["read_us"]["samples"] == 0
+
+
 def test_reconnects_over_tls(tmp_path, image):
     fake = Fake(cut_after=300)
     fake.tls = server_tls(tmp_path)
