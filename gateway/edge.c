@@ -222,6 +222,7 @@ void edge_free(struct edge *edge)
     api_heat_fini(edge);
     limits_free(edge->limits);
     ws_recv_pool_fini(&edge->recv_pool);
+    outbox_pool_fini(&edge->outbox_pool);
     free(edge->clients);
     free(edge);
 }

@@ -50,7 +50,7 @@ void edge_status_along(struct conn *conn)
     // TLS would not send both as one.
     if (!conn->ws.welcomed || conn->sock.ssl != NULL)
         return;
-    if (outbox_put(&conn->ws.outbox, edge->status->bytes, edge->status->len, NULL, 0) == 0)
+    if (outbox_put(&conn->ws.outbox, &conn->edge->outbox_pool, edge->status->bytes, edge->status->len, NULL, 0) == 0)
         conn->ws.status = edge->status_number;
 }
 

@@ -62,6 +62,7 @@ struct edge {
     struct deadlines lists[CONN_LISTS];
     struct loop_timer tick;
     struct ws_recv_pool recv_pool;
+    struct outbox_pool outbox_pool;
     struct edge_stats stats;
     struct conn *conns; // all, utlist
     int64_t body_bytes_max;

@@ -84,7 +84,7 @@ static bool flush_outbox(struct conn *conn)
             return false;
         }
         progressed(conn);
-        outbox_eat(outbox, (size_t)n);
+        outbox_eat(outbox, &conn->edge->outbox_pool, (size_t)n);
     }
     return true;
 }
@@ -95,7 +95,7 @@ static bool flush_pong(struct conn *conn)
     struct ws_conn *ws = &conn->ws;
     if (ws->pong == NULL || conn->state != CONN_WS)
         return true;
-    int err = outbox_put(&ws->outbox, ws->pong, 2u + ws->pong[1], NULL, 0);
+    int err = outbox_put(&ws->outbox, &conn->edge->outbox_pool, ws->pong, 2u + ws->pong[1], NULL, 0);
     free(ws->pong);
     ws->pong = NULL;
     if (err != 0)
@@ -151,7 +151,7 @@ enum ws_write edge_write_shared(struct conn *conn, struct shared_buf *buf, size_
     size_t sent = n > 0 ? (size_t)n : 0;
     size_t queued = sent < outbox->len ? sent : outbox->len;
     if (queued > 0) {
-        outbox_eat(outbox, queued);
+        outbox_eat(outbox, &conn->edge->outbox_pool, queued);
         sent -= queued;
     }
     if (from + sent == buf->len)
@@ -181,7 +181,7 @@ enum ws_write ws_conn_write_shared(struct ws_conn *ws, struct shared_buf *buf, s
 static void queue(struct conn *conn, const uint8_t *head, size_t head_len, const uint8_t *payload, size_t len)
 {
     struct ws_conn *ws = &conn->ws;
-    int err = outbox_put(&ws->outbox, head, head_len, payload, len);
+    int err = outbox_put(&ws->outbox, &conn->edge->outbox_pool, head, head_len, payload, len);
     if (err == ERR_FULL) {
         ws_conn_close(ws, WS_CLOSE_SLOW, "more than 16 KiB of unsent answers");
     } else if (err != 0) {
@@ -255,7 +255,7 @@ void edge_close_ws(struct conn *conn, uint16_t code, enum conn_reason reason)
         return;
     if (conn->reason == CONN_REASON_COUNT)
         conn->reason = (uint8_t)reason;
-    if (outbox_put_last(&conn->ws.outbox, frame, sizeof frame) != 0) {
+    if (outbox_put_last(&conn->ws.outbox, &conn->edge->outbox_pool, frame, sizeof frame) != 0) {
         conn_doom(conn, CONN_REASON_NO_MEMORY);
         return;
     }
@@ -291,7 +291,7 @@ void ws_conn_fini(struct conn *conn)
     ws_input_fini(conn);
     shared_buf_unref(conn->ws.cut);
     free(conn->ws.pong);
-    outbox_fini(&conn->ws.outbox);
+    outbox_fini(&conn->ws.outbox, &conn->edge->outbox_pool);
 }
 
 // ---- Beginning and pump ---------------------------------------------------------------------------------------------

@@ -28,11 +28,16 @@ struct ws_recv {
     // Where we are. In a head, the length of the frame is not known yet.
     bool in_head;
     bool in_message;     // between the frames of a message
+    bool in_control;     // the frame is one
     uint16_t head_fed;   // bytes of the frame given to wslay, while in its head
     uint8_t length_byte; // its second byte
     uint64_t frame_left; // bytes of the frame still to come, after its head
     uint16_t frames;     // of the message
     uint16_t fault;      // close code that we decided on
+
+    // wslay allocates four times for a message that it keeps, so it keeps none: here is what has come of it.
+    size_t message_len;
+    uint8_t message[LIMIT_WS_MESSAGE];
 };
 
 // How many bytes wslay may have now without passing the end of a frame: 0 = none.
@@ -98,15 +103,30 @@ static void on_frame_start(wslay_event_context_ptr wslay, const struct wslay_eve
     uint64_t head = 2u + (frame->payload_length < 126 ? 0u : frame->payload_length < 65536 ? 2u : 8u) + MASK_LEN;
     recv->in_head = false;
     recv->frame_left = head + frame->payload_length - recv->head_fed;
-    if (wslay_is_ctrl_frame(frame->opcode))
+    recv->in_control = wslay_is_ctrl_frame(frame->opcode);
+    if (recv->in_control)
         return;
-    if (frame->opcode != WSLAY_CONTINUATION_FRAME)
+    if (frame->opcode != WSLAY_CONTINUATION_FRAME) {
         recv->frames = 0;
+        recv->message_len = 0;
+    }
     recv->in_message = !frame->fin;
     if (frame->opcode == WSLAY_TEXT_FRAME)
         fail(recv, WS_CLOSE_TEXT);
     else if (++recv->frames > LIMIT_WS_FRAMES)
         fail(recv, WS_CLOSE_MALFORMED);
+    else if (frame->payload_length > LIMIT_WS_MESSAGE - recv->message_len)
+        fail(recv, WS_CLOSE_TOO_LONG);
+}
+
+static void on_chunk(wslay_event_context_ptr wslay, const struct wslay_event_on_frame_recv_chunk_arg *chunk, void *arg)
+{
+    (void)wslay;
+    struct ws_recv *recv = arg;
+    if (recv->in_control || recv->fault != 0 || chunk->data_length > LIMIT_WS_MESSAGE - recv->message_len)
+        return;
+    memcpy(recv->message + recv->message_len, chunk->data, chunk->data_length);
+    recv->message_len += chunk->data_length;
 }
 
 static void on_message(wslay_event_context_ptr wslay, const struct wslay_event_on_msg_recv_arg *message, void *arg)
@@ -120,7 +140,7 @@ static void on_message(wslay_event_context_ptr wslay, const struct wslay_event_o
     if (message->opcode == WSLAY_CONNECTION_CLOSE && message->msg_length == 1)
         fail(recv, WS_CLOSE_PROTOCOL); // half a code, which wslay lets pass
     else if (message->opcode == WSLAY_BINARY_FRAME)
-        recv->handlers->on_message(recv->arg, bytes, message->msg_length);
+        recv->handlers->on_message(recv->arg, recv->message, recv->message_len);
     else if (message->opcode == WSLAY_PING)
         recv->handlers->on_ping(recv->arg, bytes, message->msg_length);
     else if (message->opcode == WSLAY_PONG)
@@ -142,6 +162,7 @@ static struct ws_recv *recv_new(void)
     static const struct wslay_event_callbacks callbacks = {.recv_callback = on_recv,
                                                            .send_callback = on_send,
                                                            .on_frame_recv_start_callback = on_frame_start,
+                                                           .on_frame_recv_chunk_callback = on_chunk,
                                                            .on_msg_recv_callback = on_message};
     struct ws_recv *recv = calloc(1, sizeof *recv);
     if (recv == NULL)
@@ -150,7 +171,8 @@ static struct ws_recv *recv_new(void)
         free(recv);
         return NULL;
     }
-    wslay_event_config_set_max_recv_msg_length(recv->wslay, LIMIT_WS_MESSAGE);
+    wslay_event_config_set_max_recv_msg_length(recv->wslay, LIMIT_WS_MESSAGE); // of a frame, as it keeps no messages
+    wslay_event_config_set_no_buffering(recv->wslay, 1);
     return recv;
 }
 

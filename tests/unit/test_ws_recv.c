@@ -83,6 +83,17 @@ static void on_pong(void *arg)
     seen.pongs++;
 }
 
+// Ours and wslay's. (With a sanitizer malloc is its own: then nothing is counted.)
+static unsigned allocations;
+#ifndef __SANITIZE_ADDRESS__
+extern void *__libc_malloc(size_t size);
+void *malloc(size_t size)
+{
+    allocations++;
+    return __libc_malloc(size);
+}
+#endif
+
 static const struct ws_recv_handlers handlers = {may_read, on_message, on_ping, on_pong};
 
 static void begin(void)
@@ -186,6 +197,21 @@ static void test_fragments(void **state)
     bool in_pieces = false;
     assert_int_equal(feed(100, &in_pieces).end, WS_RECV_GOES_ON);
     assert_true(in_pieces); // at the end of a frame, but not of the message
+}
+
+static void test_whole_messages_allocate_nothing(void **state)
+{
+    (void)state;
+    begin();
+    put_frame(FIN | BINARY, "warm", 4);
+    assert_int_equal(feed(1000000, NULL).end, WS_RECV_GOES_ON);
+    begin();
+    for (unsigned i = 0; i < 100; i++)
+        put_frame(FIN | BINARY, "0123456789", 10);
+    allocations = 0;
+    assert_int_equal(feed(1000000, NULL).end, WS_RECV_GOES_ON);
+    assert_int_equal(allocations, 0);
+    assert_int_equal(seen.messages, 100);
 }
 
 static void test_frames_per_message(void **state)
@@ -413,6 +439,7 @@ int main(void)
         cmocka_unit_test(test_messages),
         cmocka_unit_test(test_in_pieces_at_every_truncation),
         cmocka_unit_test(test_fragments),
+        cmocka_unit_test(test_whole_messages_allocate_nothing),
         cmocka_unit_test(test_frames_per_message),
         cmocka_unit_test(test_too_long),
         cmocka_unit_test(test_text),
