@@ -26,7 +26,8 @@ void conn_pump_tls(struct conn *conn)
 static void upgrade(struct conn *conn, const struct edge_user *user)
 {
     const uint8_t yes = GATEWAY_ACCEPTS;
-    if (outbox_put(&conn->ws.outbox, &yes, 1, NULL, 0) != 0 || edge_add_client(conn->edge, conn) != 0) {
+    struct edge *edge = conn->edge;
+    if (outbox_put(&conn->ws.outbox, &edge->outbox_pool, &yes, 1, NULL, 0) != 0 || edge_add_client(edge, conn) != 0) {
         conn_doom(conn, CONN_REASON_NO_MEMORY);
         return;
     }
