@@ -13,6 +13,7 @@
 #include "gateway/user_name.h"
 
 #define EVERYONE "Access-Control-Allow-Origin: *\r\n"
+#define PLACEMENTS_PER_LOOKUP 4u // a history takes Redis so much longer
 #define RETRY EVERYONE "Retry-After: 1\r\n"
 
 struct asked {
@@ -84,6 +85,11 @@ static void on_names(int err, const struct store_name *names, size_t count, void
 
 // ---- The question ---------------------------------------------------------------------------------------------------
 
+static uint32_t cost_of(uint32_t placements)
+{
+    return 1 + placements / PLACEMENTS_PER_LOOKUP;
+}
+
 static void note_user(struct asked *asked, uint64_t user)
 {
     for (size_t i = 0; i < asked->user_count; i++)
@@ -109,7 +115,7 @@ static void ask(const struct call *call, const struct geom *geom, uint32_t x, ui
 {
     struct edge *edge = call->conn->edge;
     struct asked *asked = calloc(1, sizeof *asked);
-    if (asked == NULL || !bucket_take(&edge->pixels, loop_now(edge->loop), 1) ||
+    if (asked == NULL || !bucket_take(&edge->pixels, loop_now(edge->loop), cost_of(limit)) ||
         api_wait_begin(&asked->wait, call) != 0) {
         free(asked);
         edge->stats.lookups_refused++;
@@ -139,7 +145,7 @@ void api_pixel(const struct call *call)
         int from_err = query_number(&call->query, "before", 0, UINT32_MAX, &from);
         if ((err != 0 && err != ERR_NOT_FOUND) || (from_err != 0 && from_err != ERR_NOT_FOUND))
             http_reply_error(call->conn, 400, "history is 0 to 32, before a seq", EVERYONE);
-        else if (route_lookup_ok(call, 1, EVERYONE))
+        else if (route_lookup_ok(call, cost_of((uint32_t)limit), EVERYONE))
             ask(call, &config->geom, x, y, (uint32_t)limit, (uint32_t)from);
     }
 }

@@ -7,7 +7,7 @@
 
 #define EDGE_READ_SIZE 16384u
 #define EDGE_BODY_BYTES_MAX (256 << 20) // of bodies that HTTP clients are being sent; the whole canvas is 16 MiB
-#define EDGE_PIXELS_PER_SECOND 1000u
+#define EDGE_PIXELS_PER_SECOND 500u     // over all addresses; long histories count more
 #define EDGE_LOOKUPS_WAITING_MAX 256
 #define EDGE_ACCEPTS_PER_TURN 64u
 #define EDGE_TLS_ACCEPTS_PER_TURN 16u // a handshake costs 50 times as much as an accept

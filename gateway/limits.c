@@ -192,6 +192,7 @@ int limits_session(struct limits *limits, const struct addr *addr, struct monoti
 int limits_lookup(struct limits *limits, const struct addr *addr, uint32_t cost, struct monotime now, uint32_t *retry_s)
 {
     uint32_t rate = limits->options.lookups_per_second;
+    uint32_t burst = rate * LIMITS_LOOKUP_BURST > LIMITS_LOOKUP_MAX ? rate * LIMITS_LOOKUP_BURST : LIMITS_LOOKUP_MAX;
     int err = 0;
     if (rate == 0)
         return 0;
@@ -199,7 +200,7 @@ int limits_lookup(struct limits *limits, const struct addr *addr, uint32_t cost,
     if (entry == NULL)
         return ERR_NOMEM;
     if (entry->lookups.burst == 0)
-        bucket_init(&entry->lookups, rate, rate * LIMITS_LOOKUP_BURST, now);
+        bucket_init(&entry->lookups, rate, burst, now);
     if (!bucket_take(&entry->lookups, now, cost)) {
         *retry_s = (uint32_t)((bucket_wait_ms(&entry->lookups, now, cost) + 999) / 1000);
         err = ERR_FULL;

@@ -15,6 +15,7 @@
 struct limits;
 
 #define LIMITS_LOOKUP_BURST 8u
+#define LIMITS_LOOKUP_MAX 16u // the burst is at least this, and no cost is above it
 
 // What is counted apart: connections that were not upgraded, and WebSockets.
 enum limits_kind { LIMITS_HTTP, LIMITS_WS };

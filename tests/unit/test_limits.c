@@ -128,6 +128,13 @@ static void test_lookups(void **state)
     assert_int_equal(limits_lookup(limits, &a, 1, at_s(101), &retry), ERR_FULL);
     limits_free(limits);
 
+    // The dearest question is answered whatever the rate.
+    limits = limits_new(&(struct limits_options){.lookups_per_second = 1, .idle_entries_max = 10});
+    assert_int_equal(limits_lookup(limits, &a, LIMITS_LOOKUP_MAX, at_s(0), &retry), 0);
+    assert_int_equal(limits_lookup(limits, &a, LIMITS_LOOKUP_MAX, at_s(1), &retry), ERR_FULL);
+    assert_int_equal(retry, 15);
+    limits_free(limits);
+
     limits = limits_new(&(struct limits_options){.idle_entries_max = 10});
     for (int i = 0; i < 1000; i++)
         assert_int_equal(limits_lookup(limits, &a, 10, at_s(0), &retry), 0);
