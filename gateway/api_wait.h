@@ -26,5 +26,5 @@ MUST_CHECK int api_wait_begin(struct api_wait *wait, const struct call *call);
 // The last callback has come. Whom to answer with http_reply.
 struct conn *api_wait_done(struct api_wait *wait);
 
-// The connection goes, or was answered: it waits no longer.
+// The connection goes.
 void api_wait_end(struct http_conn *http);

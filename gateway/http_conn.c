@@ -149,7 +149,6 @@ void http_reply(struct conn *conn, const struct http_reply *reply)
         return;
     http->waiting = false;
     http->content = NULL;
-    api_wait_end(http);
     size_t length = reply->body != NULL ? reply->body->len : reply->text_len;
     size_t text_len = http->head_only || reply->body != NULL ? 0 : reply->text_len;
     http->out = malloc(HTTP_REPLY_HEAD_MAX + text_len);

@@ -594,6 +594,13 @@ def test_name_is_claimed_kept_and_given_up(client, scripts):
     assert client.pttl("{n:anna}") > 0 and client.get("{u:7}:n:" + "7".zfill(16))[12:] == b""
 
 
+def test_another_name_with_the_same_skeleton_keeps_it(client, scripts):
+    record = "{u:7}:n:" + "7".zfill(16)
+    for old, new in (("", "Anna"), ("Anna", "ANNA"), ("ANNA", "an-na")):
+        assert scripts.name([record, "{n:anna}", "{n:anna}" if old else record], [ANN, old, new, 0, MONTH]) == [NAME_DONE, 0]
+        assert client.get("{n:anna}") == ANN and client.ttl("{n:anna}") == -1 and client.get(record)[12:] == new.encode()
+
+
 def test_name_with_the_clock_set_back(client, scripts):
     name(scripts, ANN, "", "anna")
     key = "{u:7}:n:" + "7".zfill(16)
