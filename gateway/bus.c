@@ -88,6 +88,7 @@ struct bus *bus_new(struct loop *loop, const struct bus_options *options, const 
         .on_message = on_message,
     };
     const struct redis_conn_config config = {
+        .name = "bus",
         .address = options->address,
         .user = options->user,
         .password = options->password,

@@ -266,6 +266,7 @@ void conn_start(struct edge *edge, int fd, const struct addr *peer, bool proxied
         return;
     }
     conn->edge = edge;
+    conn->id = edge->next_id++;
     conn->secure = edge->options.tls_before;
     conn->addr = *peer;
     conn->reason = CONN_REASON_COUNT;
@@ -297,7 +298,8 @@ void conn_free(struct conn *conn)
     DL_DELETE(edge->conns, conn);
     edge->stats.sockets--;
     edge->stats.disconnects[conn->reason]++;
-    log_debug("connection ended", LOG_STR("reason", conn_reason_text(conn->reason)), LOG_ADDR("client", &conn->addr));
+    log_debug("connection ended", LOG_HEX("conn", conn->id), LOG_STR("reason", conn_reason_text(conn->reason)),
+              LOG_ADDR("client", &conn->addr));
     free(conn);
     edge_conn_gone(edge);
 }

@@ -157,6 +157,7 @@ struct conn {
     struct http_conn *http;   // while a request or an answer is in pieces
     struct proxy_in *proxy;   // while the PROXY header is
     struct addr addr;         // of the client, for every limit
+    uint64_t id;              // in the log; with `requests`, the id of a request
     struct event event;
 };
 

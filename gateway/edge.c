@@ -3,12 +3,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "common/io/rand.h"
 #include "gateway/edge_internal.h"
 
 #define TICK_MS 100
 #define IDLE_ADDRESSES_MAX 65536u
 #define HANDSHAKES_MIN 16u
-#define HANDSHAKES_MAX 4096u
+#define HANDSHAKES_MAX 2048u
 
 // Bounds of PROTOCOL.md that depend on the cooldown.
 #define IN_FLIGHT_MAX 4u
@@ -83,6 +84,14 @@ static int add_metrics(struct edge *edge, struct metrics *metrics)
          .type = METRICS_GAUGE,
          .help = "Open WebSockets.",
          .value = &stats->clients},
+        {.name = "tessera_gateway_sockets_max",
+         .type = METRICS_GAUGE,
+         .help = "Connections that there may be.",
+         .value = &edge->sockets_max},
+        {.name = "tessera_gateway_clients_max",
+         .type = METRICS_GAUGE,
+         .help = "WebSockets that there may be.",
+         .value = &edge->clients_max},
         {.name = "tessera_gateway_accepted_total",
          .type = METRICS_COUNTER,
          .help = "Connections accepted.",
@@ -91,6 +100,35 @@ static int add_metrics(struct edge *edge, struct metrics *metrics)
          .type = METRICS_COUNTER,
          .help = "HTTP requests answered.",
          .value = &stats->requests},
+        {.name = "tessera_gateway_http_responses_total",
+         .type = METRICS_COUNTER,
+         .help = "HTTP answers by class of status; upgrades are not among them.",
+         .labels = "code=\"2xx\"",
+         .value = &stats->responses[0]},
+        {.name = "tessera_gateway_http_responses_total",
+         .type = METRICS_COUNTER,
+         .help = "HTTP answers by class of status; upgrades are not among them.",
+         .labels = "code=\"3xx\"",
+         .value = &stats->responses[1]},
+        {.name = "tessera_gateway_http_responses_total",
+         .type = METRICS_COUNTER,
+         .help = "HTTP answers by class of status; upgrades are not among them.",
+         .labels = "code=\"4xx\"",
+         .value = &stats->responses[2]},
+        {.name = "tessera_gateway_http_responses_total",
+         .type = METRICS_COUNTER,
+         .help = "HTTP answers by class of status; upgrades are not among them.",
+         .labels = "code=\"5xx\"",
+         .value = &stats->responses[3]},
+        {.name = "tessera_gateway_http_request_seconds",
+         .type = METRICS_HIST,
+         .help = "From a whole HTTP request to its answer being ready.",
+         .value = &stats->request_us,
+         .scale = 1e-6},
+        {.name = "tessera_gateway_http_sent_bytes_total",
+         .type = METRICS_COUNTER,
+         .help = "Bytes of HTTP answers sent.",
+         .value = &stats->http_bytes},
         {.name = "tessera_gateway_http_body_bytes",
          .type = METRICS_GAUGE,
          .help = "Bytes of HTTP bodies that clients are taking, each body once.",
@@ -176,7 +214,7 @@ static int add_metrics(struct edge *edge, struct metrics *metrics)
 
 // ---- Life -----------------------------------------------------------------------------------------------------------
 
-// Handshakes that may be pending: some 30 KB each while the client's first message is in pieces.
+// Handshakes that may be pending: some 60 KB each while the client's first message is in pieces.
 static int64_t handshakes_max(uint32_t max_sockets)
 {
     uint32_t quarter = max_sockets / 4;
@@ -195,6 +233,9 @@ struct edge *edge_new(struct loop *loop, struct metrics *metrics, const struct e
     if (options->hsts_s > 0)
         snprintf(edge->hsts, sizeof edge->hsts, "Strict-Transport-Security: max-age=%u\r\n", options->hsts_s);
     edge->handshakes_max = handshakes_max(options->max_sockets);
+    edge->sockets_max = options->max_sockets;
+    edge->clients_max = options->max_connections;
+    edge->next_id = rand_u64();
     for (int list = 0; list < CONN_LISTS; list++)
         deadlines_init(&edge->lists[list], list_ms[list]);
     bucket_init(&edge->pixels, EDGE_PIXELS_PER_SECOND, EDGE_PIXELS_PER_SECOND, loop_now(loop));

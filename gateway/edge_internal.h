@@ -12,6 +12,8 @@
 #define EDGE_ACCEPTS_PER_TURN 64u
 #define EDGE_TLS_ACCEPTS_PER_TURN 16u // a handshake costs 50 times as much as an accept
 
+#define EDGE_RESPONSE_CLASSES 4u // 2xx … 5xx
+
 struct listener {
     struct edge *edge;
     int fd; // -1 = none
@@ -24,6 +26,9 @@ struct listener {
 struct edge_stats {
     uint64_t accepted;
     uint64_t requests;
+    uint64_t responses[EDGE_RESPONSE_CLASSES];
+    uint64_t http_bytes; // sent to HTTP clients
+    struct hist request_us;
     uint64_t upgrades;
     uint64_t disconnects[CONN_REASON_COUNT];
     uint64_t messages;
@@ -66,8 +71,9 @@ struct edge {
     struct edge_stats stats;
     struct conn *conns; // all, utlist
     int64_t body_bytes_max;
-    int64_t handshakes_max;
-    char hsts[64]; // a header's line, or empty
+    int64_t handshakes_max, sockets_max, clients_max; // gauges
+    uint64_t next_id;                                 // of a connection; the first is random
+    char hsts[64];                                    // a header's line, or empty
 
     // WebSockets in the order of acceptance, with holes (NULL) that are closed now and then.
     struct conn **clients;

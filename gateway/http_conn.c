@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/io/log.h"
 #include "gateway/api_wait.h"
 #include "gateway/edge_internal.h"
 #include "gateway/http_reply.h"
@@ -64,6 +65,7 @@ static void parse(struct conn *conn, size_t old_len)
     conn->edge->stats.requests++;
     conn->requests++;
     http->whole = (size_t)whole;
+    http->began = loop_now_exact();
     http->close_after = !http->request.keep_alive || conn->requests >= REQUESTS_PER_CONN || conn->edge->draining;
     http->head_only = http->request.parser.method == HTTP_HEAD;
     http->waiting = true;
@@ -142,6 +144,23 @@ static enum http_persistence persistence_of(const struct http_conn *http)
     return http->request.parser.http_minor == 0 ? HTTP_KEEP_1_0 : HTTP_KEEP;
 }
 
+// Counts an answer and says it: the only place where requests are in the log.
+static void account(struct conn *conn, uint16_t status, size_t length)
+{
+    struct edge_stats *stats = &conn->edge->stats;
+    const struct http_conn *http = conn->http;
+    const struct http_span *target = &http->request.target;
+    int64_t us = http->whole > 0 ? monotime_diff_us(loop_now_exact(), http->began) : 0;
+    if (status >= 200 && status < 600)
+        stats->responses[status / 100 - 2]++;
+    hist_add(&stats->request_us, us > 0 ? (uint64_t)us : 0);
+    LOG_AT(status >= 500 && status != 503 ? LOG_WARN : LOG_DEBUG, "request", LOG_HEX("conn", conn->id),
+           LOG_U64("request", conn->requests),
+           LOG_STR("method", http->whole > 0 ? http_method_str(http->request.parser.method) : ""),
+           LOG_BYTES("target", http->buffer + target->at, target->len), LOG_U64("status", status),
+           LOG_U64("bytes", length), LOG_I64("us", us), LOG_ADDR("client", &conn->addr));
+}
+
 void http_reply(struct conn *conn, const struct http_reply *reply)
 {
     struct http_conn *http = conn->http;
@@ -150,6 +169,7 @@ void http_reply(struct conn *conn, const struct http_reply *reply)
     http->waiting = false;
     http->content = NULL;
     size_t length = reply->body != NULL ? reply->body->len : reply->text_len;
+    account(conn, reply->status, length);
     size_t text_len = http->head_only || reply->body != NULL ? 0 : reply->text_len;
     http->out = malloc(HTTP_REPLY_HEAD_MAX + text_len);
     if (http->out == NULL) {
@@ -217,6 +237,7 @@ static bool write_answer(struct conn *conn)
             return false;
         }
         http->sent += (size_t)n;
+        conn->edge->stats.http_bytes += (uint64_t)n;
         conn_arm(conn, CONN_LIST_STALL);
     }
     if (stop < total) {

@@ -7,6 +7,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "common/core/monotime.h"
 #include "gateway/http.h"
 #include "gateway/shared_buf.h"
 
@@ -19,7 +20,8 @@ struct http_conn {
     struct http_request request;
     char *buffer; // what was read; the request at its start
     size_t len, capacity;
-    size_t whole; // bytes of the request, once it is whole
+    size_t whole;          // bytes of the request, once it is whole
+    struct monotime began; // when it was
 
     bool pumping;   // an answer given now is written by the running pump
     bool waiting;   // the request was handed to its handler, the answer has not come

@@ -8,8 +8,10 @@
 #include <sys/resource.h>
 
 #include "common/admin/admin.h"
+#include "common/io/health.h"
 #include "common/io/log.h"
 #include "common/io/metrics_http.h"
+#include "common/io/metrics_process.h"
 #include "common/io/sock.h"
 #include "gateway/credentials.h"
 #include "gateway/edge.h"
@@ -30,12 +32,14 @@ struct gateway {
     struct metrics metrics;
     struct metrics_http *metrics_http;
     struct admin *admin;
+    struct health health;
     struct worker *worker;
     struct store *store;
     struct hub *hub;
     struct cluster *cluster;
     struct content *content;
     struct edge *edge;
+    char listen[SOCK_HOST_SIZE + 8]; // where it listens
     struct loop_timer drain_timer;
     bool stopping;
 };
@@ -55,6 +59,8 @@ static int read_options(struct gateway *gateway)
     char text[256], error[CREDENTIALS_ERROR_SIZE];
     if (options_check(options, error, sizeof error) != 0)
         return fail_options(error);
+    if (options->common.log_addresses == LOG_ADDR_HASHED && log_addr_hashed(options->common.cluster_secret) != 0)
+        return fail_options("no memory");
     if (credentials_init(&gateway->credentials, options, error) != 0)
         return fail_options(error);
     if (canvas_options_config(&options->canvas, &gateway->canvas, text, sizeof text) != 0) {
@@ -162,7 +168,10 @@ static int add_metrics(struct gateway *gateway)
                                     .help = "How late the event loop was.",
                                     .value = loop_lag(gateway->loop),
                                     .scale = 1e-6};
-    return metrics_add(&gateway->metrics, &row, 1);
+    int err = metrics_process_add(&gateway->metrics);
+    if (err == 0)
+        err = health_add_metric(&gateway->health, &gateway->metrics, "tessera_gateway_ready");
+    return err != 0 ? err : metrics_add(&gateway->metrics, &row, 1);
 }
 
 // False without memory.
@@ -198,6 +207,7 @@ static void unbuild(struct gateway *gateway)
 {
     metrics_http_close(gateway->metrics_http);
     admin_close(gateway->admin);
+    health_stop(&gateway->health);
     credentials_stop(&gateway->credentials);
     if (gateway->edge != NULL)
         edge_close(gateway->edge);
@@ -233,7 +243,8 @@ static bool open_metrics(struct gateway *gateway)
     if (address[0] == '\0' || metrics_http_open(&gateway->metrics_http, gateway->loop, address, &gateway->metrics,
                                                 on_ready_asked, gateway) == 0)
         return true;
-    log_error("cannot listen for metrics", LOG_STR("address", address), LOG_ERRNO(errno));
+    log_error("cannot listen for metrics; each process of a host needs a --metrics of its own",
+              LOG_STR("address", address), LOG_ERRNO(errno));
     return false;
 }
 
@@ -269,18 +280,19 @@ static void address_text(char text[SOCK_HOST_SIZE + 8], const char *given, uint1
 static bool open_ports(struct gateway *gateway)
 {
     const char *which = "";
-    char listen[SOCK_HOST_SIZE + 8], proxy[SOCK_HOST_SIZE + 8] = "";
+    char proxy[SOCK_HOST_SIZE + 8] = "";
     if (edge_listen(gateway->edge, &which) != 0) {
         log_error("cannot listen", LOG_STR("address", which), LOG_ERRNO(errno));
         return false;
     }
-    address_text(listen, gateway->options.listen, edge_port(gateway->edge));
+    address_text(gateway->listen, gateway->options.listen, edge_port(gateway->edge));
     if (gateway->options.proxy_listen[0] != '\0')
         address_text(proxy, gateway->options.proxy_listen, edge_proxy_port(gateway->edge));
-    log_info("ready", LOG_STR("listen", listen), LOG_STR("proxy_listen", proxy),
+    log_info("listening", LOG_STR("listen", gateway->listen), LOG_STR("proxy_listen", proxy),
              LOG_BOOL("tls", gateway->credentials.tls != NULL),
              LOG_U64("metrics_port", gateway->metrics_http != NULL ? metrics_http_port(gateway->metrics_http) : 0),
              LOG_STR("version", TESSERA_VERSION));
+    health_start(&gateway->health, gateway->loop, on_ready_asked, gateway, gateway->listen);
     return true;
 }
 
@@ -307,6 +319,7 @@ static void on_signal(int signo, void *arg)
         return;
     }
     gateway->stopping = true;
+    health_stopping(&gateway->health);
     log_info("stopping", LOG_STR("signal", signo == SIGTERM ? "TERM" : "INT"));
     loop_timer_init(&gateway->drain_timer, gateway->loop, on_drain_late, gateway);
     loop_timer_arm_ms(&gateway->drain_timer, gateway->options.drain_timeout_ms);
@@ -320,7 +333,10 @@ static void on_hup(int signo, void *arg)
     struct credentials *credentials = &gateway->credentials;
     char error[CREDENTIALS_ERROR_SIZE];
     (void)signo;
-    if (credentials_reload(credentials, &gateway->conf, &gateway->options, loop_wall_s(gateway->loop), error) != 0) {
+    health_reloading(&gateway->health);
+    int err = credentials_reload(credentials, &gateway->conf, &gateway->options, loop_wall_s(gateway->loop), error);
+    health_reloaded(&gateway->health);
+    if (err != 0) {
         log_error("certificate and keys stay as they were", LOG_STR("reason", error));
         return;
     }

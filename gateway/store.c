@@ -155,6 +155,7 @@ struct store *store_new(struct loop *loop, struct metrics *metrics, const struct
         return NULL;
     store->loop = loop;
     const struct redis_conn_config config = {
+        .name = "reads",
         .address = options->address,
         .user = options->user,
         .password = options->password,

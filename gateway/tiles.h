@@ -44,6 +44,7 @@ struct tiles_options {
 struct tiles_stats {
     uint64_t updates; // placements applied
     uint64_t ignored; // bus messages that said nothing new
+    uint64_t epochs;  // changes of an epoch that were followed
     uint64_t gaps;    // times that a tile was found behind
     uint64_t repairs; // healed from the log
     uint64_t resyncs[RESYNC_REASONS];

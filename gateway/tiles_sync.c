@@ -106,10 +106,11 @@ static void resync(struct tiles *tiles, struct held *held, enum resync_reason re
 
 static enum held_result apply(struct tiles *tiles, struct held *held, const struct replica_update *update)
 {
-    uint32_t before = held->replica.pos.seq;
+    struct position before = held->replica.pos;
     enum held_result result = held_apply(held, update);
     if (result == HELD_APPLIED) {
-        tiles->stats.updates += held->replica.pos.seq - before;
+        tiles->stats.updates += held->replica.pos.seq - before.seq;
+        tiles->stats.epochs += held->replica.pos.epoch != before.epoch;
         fanout_updated(tiles->fanout, held, loop_now(tiles->loop));
     } else if (result == HELD_IGNORED) {
         tiles->stats.ignored++;

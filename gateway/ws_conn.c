@@ -268,7 +268,7 @@ void ws_conn_close(struct ws_conn *ws, enum ws_close code, const char *reason)
     struct conn *conn = conn_of_ws(ws);
     if (conn->state != CONN_WS)
         return;
-    log_debug("closing a client", LOG_STR("reason", reason), LOG_U64("code", (unsigned)code),
+    log_debug("closing a client", LOG_HEX("conn", conn->id), LOG_STR("reason", reason), LOG_U64("code", (unsigned)code),
               LOG_ADDR("client", &conn->addr));
     edge_close_ws(conn, (uint16_t)code, reason_of((unsigned)code));
 }
@@ -322,6 +322,8 @@ void ws_conn_start(struct conn *conn, uint64_t user, uint8_t kind, const uint8_t
         return;
     }
     ws->input_due = true;
+    log_debug("websocket", LOG_HEX("conn", conn->id), LOG_HEX("user", user), LOG_BOOL("tls", conn->secure),
+              LOG_ADDR("client", &conn->addr));
     conn_wake(conn);
 }
 

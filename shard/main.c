@@ -9,9 +9,11 @@
 #include "common/admin/admin.h"
 #include "common/io/conf.h"
 #include "common/io/conf_common.h"
+#include "common/io/health.h"
 #include "common/io/log.h"
 #include "common/io/loop.h"
 #include "common/io/metrics_http.h"
+#include "common/io/metrics_process.h"
 #include "proto/admin_proto.h"
 #include "proto/canvas_options.h"
 #include "shard/shard.h"
@@ -62,10 +64,21 @@ static void on_stopped(void *arg)
     loop_stop(arg);
 }
 
+static struct health health;
+
 static void on_signal(int signo, void *arg)
 {
     (void)signo;
+    health_stopping(&health);
     shard_leave(arg);
+}
+
+// There is nothing to read again; but an operator who reloads everything must not end us.
+static void on_hup(int signo, void *arg)
+{
+    (void)signo;
+    (void)arg;
+    log_info("nothing is read again");
 }
 
 static bool is_ready(void *arg, char *reason, size_t reason_size)
@@ -79,11 +92,16 @@ static bool is_ready(void *arg, char *reason, size_t reason_size)
 static int open_metrics(struct metrics_http **http, struct shard *shard, struct metrics *metrics, const char *address)
 {
     metrics_init(metrics);
-    int err = shard_add_metrics(shard, metrics);
+    int err = metrics_process_add(metrics);
+    if (err == 0)
+        err = health_add_metric(&health, metrics, "tessera_shard_ready");
+    if (err == 0)
+        err = shard_add_metrics(shard, metrics);
     if (err == 0 && address[0] != '\0')
         err = metrics_http_open(http, shard->loop, address, metrics, is_ready, shard);
     if (err != 0)
-        log_error("no metrics", LOG_STR("metrics", address), LOG_ERR(err));
+        log_error("no metrics; each process of a host needs a metrics address of its own", LOG_STR("metrics", address),
+                  LOG_ERR(err));
     return err;
 }
 
@@ -126,6 +144,7 @@ static int run(struct loop *loop, const struct options *options, const struct ca
     int err = shard_init(&shard, loop, &shard_options, on_stopped, loop);
     if (err != 0)
         return err;
+    health_start(&health, loop, is_ready, &shard, shard.address);
     err = open_metrics(&http, &shard, &metrics, options->common.metrics);
     if (err == 0)
         err = open_admin(&admin, &shard, &options->common);
@@ -134,9 +153,12 @@ static int run(struct loop *loop, const struct options *options, const struct ca
     if (err == 0)
         err = loop_on_signal(loop, SIGINT, on_signal, &shard);
     if (err == 0)
+        err = loop_on_signal(loop, SIGHUP, on_hup, &shard);
+    if (err == 0)
         err = loop_run(loop);
     metrics_http_close(http);
     admin_close(admin);
+    health_stop(&health);
     shard_fini(&shard);
     return err;
 }
@@ -159,6 +181,8 @@ static int check(const struct options *options, struct canvas_config *canvas)
                 ADMIN_SECRET_MIN);
         return EXIT_OPTIONS;
     }
+    if (options->common.log_addresses == LOG_ADDR_HASHED && log_addr_hashed(options->common.cluster_secret) != 0)
+        return EXIT_FAILURE;
     return EXIT_SUCCESS;
 }
 

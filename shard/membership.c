@@ -117,7 +117,6 @@ static void on_joined(int err, uint64_t view, void *arg)
     membership->stats.joins++;
     place_connected(membership->place);
     log_info("joined", LOG_U64("view", view));
-    membership->handlers.on_joined(membership->arg);
     changed(membership);
 }
 
@@ -248,7 +247,8 @@ static void on_bus_message(void *arg, const char *channel, size_t channel_len, c
 
 static int open_bus(struct membership *membership, const struct store_options *redis)
 {
-    const struct redis_conn_config config = {.address = redis->redis, .user = redis->user, .password = redis->password};
+    const struct redis_conn_config config = {
+        .name = "bus", .address = redis->redis, .user = redis->user, .password = redis->password};
     const struct redis_conn_handlers handlers = {.on_ready = on_bus_ready, .on_message = on_bus_message};
     return redis_conn_open(&membership->bus, membership->loop, &config, &handlers, membership);
 }

@@ -31,7 +31,6 @@ struct membership_stats {
 
 struct membership_handlers {
     void (*on_change)(void *arg); // the place may have something to do
-    void (*on_joined)(void *arg); // we are a member, at first or again
     void (*on_left)(void *arg);   // after membership_leave
 };
 

@@ -33,8 +33,10 @@ static void on_view(int err, const struct member_view *view, void *arg)
 {
     struct shard *shard = arg;
     place_view_read(shard->place, loop_now(shard->loop), err == 0 ? view : NULL);
-    if (err == 0)
+    if (err == 0 && view->number != shard->said_view)
         log_info("view", LOG_U64("view", view->number), LOG_U64("shards", view->count));
+    if (err == 0)
+        shard->said_view = view->number;
     on_done(err, shard);
 }
 
@@ -142,15 +144,6 @@ static void on_tick(void *arg)
 // ---- Life
 // ------------------------------------------------------------------------------------------------------------
 
-static void on_joined(void *arg)
-{
-    struct shard *shard = arg;
-    if (shard->said_ready)
-        return;
-    shard->said_ready = true;
-    log_info("ready", LOG_STR("listen", shard->address), LOG_HEX("incarnation", shard->incarnation));
-}
-
 // Now everybody can know that the tiles are not ours: what waits is sent elsewhere.
 static void on_left(void *arg)
 {
@@ -220,13 +213,14 @@ static int open_links(struct shard *shard, const struct shard_options *options)
     err = choose_address(shard, options);
     if (err != 0)
         log_error("no address that gateways could reach: set advertise", LOG_ERR(err));
+    else
+        log_info("listening", LOG_STR("listen", shard->address), LOG_HEX("incarnation", shard->incarnation));
     return err;
 }
 
 static int open_membership(struct shard *shard, const struct shard_options *options)
 {
-    static const struct membership_handlers handlers = {
-        .on_change = schedule, .on_joined = on_joined, .on_left = on_left};
+    static const struct membership_handlers handlers = {.on_change = schedule, .on_left = on_left};
     shard->redis = (struct store_options){
         .redis = options->redis,
         .user = options->redis_user,

@@ -27,7 +27,7 @@ struct shard {
     struct loop_deferred pump;
     struct loop_timer tick;
     struct monotime leave_until; // MONOTIME_NEVER while not leaving
-    bool said_ready;
+    uint64_t said_view;          // in the log
     void (*on_stopped)(void *arg);
     void *arg;
 };

@@ -101,6 +101,12 @@ static int add_redis(struct shard *shard, struct metrics *metrics)
         COUNTER("tessera_shard_redis_connects_total", "Connections to Redis that came up.", &redis->connects),
         COUNTER("tessera_shard_redis_failures_total", "Connections to Redis that broke or never came up.",
                 &redis->failures),
+        HISTOGRAM("tessera_shard_redis_seconds", "Time from a command to its reply.", &redis->latency_us, MICROSECONDS),
+        COUNTER("tessera_shard_redis_commands_total", "Commands sent to Redis.", &redis->commands),
+        COUNTER("tessera_shard_redis_errors_total", "Errors that Redis answered.", &redis->errors),
+        COUNTER("tessera_shard_redis_unknown_total", "Commands whose outcome was lost.", &redis->unknown),
+        COUNTER("tessera_shard_redis_timeouts_total", "Connections broken because Redis did not answer in time.",
+                &redis->timeouts),
         COUNTER("tessera_shard_joins_total", "Times it joined the view.", &membership->joins),
         COUNTER("tessera_shard_evictions_total", "Times it found itself evicted.", &membership->evictions),
     };

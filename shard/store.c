@@ -42,6 +42,7 @@ int store_open(struct store **out, struct loop *loop, const struct store_options
     store->said = monotime_add_ms(loop_now(loop), -1000);
     snprintf(store->incarnation, sizeof store->incarnation, "%016" PRIx64, options->incarnation);
     const struct redis_conn_config config = {
+        .name = "store",
         .address = options->redis,
         .user = options->user,
         .password = options->password,

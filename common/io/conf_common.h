@@ -7,6 +7,7 @@
 
 #include "common/io/conf.h"
 #include "common/io/log.h"
+#include "common/io/log_addr.h"
 
 struct conf_common {
     const char *redis;          // host:port
@@ -15,6 +16,7 @@ struct conf_common {
     const char *cluster_secret; // shared by all gateways and shards
     int log_level;              // enum log_level
     int log_format;             // enum log_format
+    int log_addresses;          // enum log_addr
     const char *metrics;        // host:port; empty = off
     const char *admin;          // likewise
     const char *admin_secret;   // of the admin port
@@ -42,9 +44,12 @@ struct conf_common {
     {.name = "log-format", .type = CONF_ENUM, .fallback = "logfmt", .choices = LOG_FORMAT_CHOICES,                     \
      .offset = CONF_COMMON_ROW(type_, field_, log_format),                                                             \
      .help = "form of the log lines on standard error"},                                                               \
+    {.name = "log-addresses", .type = CONF_ENUM, .fallback = "hashed", .choices = LOG_ADDR_CHOICES,                    \
+     .offset = CONF_COMMON_ROW(type_, field_, log_addresses),                                                          \
+     .help = "addresses of people in the log: hashed with a key made from cluster-secret, or in full"},                \
     {.name = "metrics", .type = CONF_ADDRESS, .fallback = metrics_default_,                                            \
      .offset = CONF_COMMON_ROW(type_, field_, metrics),                                                                \
-     .help = "private address of /metrics, /livez and /readyz; empty for none"},                                       \
+     .help = "private address of /metrics, /livez and /readyz, each process of a host its own; empty for none"},                                       \
     {.name = "admin", .type = CONF_ADDRESS, .fallback = "",                                                            \
      .offset = CONF_COMMON_ROW(type_, field_, admin),                                                                  \
      .help = "private address of the admin port, for tessera-ctl; empty for none"},                                    \

@@ -1,6 +1,7 @@
 // What conf.h shows: help, values, and errors of main.
 
 #include "common/io/conf_impl.h"
+#include "common/io/conf_value.h"
 
 #include <stdlib.h>
 #include <unistd.h>
@@ -16,12 +17,13 @@ static void print_range(const struct conf_option *option, FILE *out)
 {
     if (option->type == CONF_ENUM)
         fprintf(out, "; one of %s", option->choices);
-    else if ((option->type == CONF_INT || option->type == CONF_DURATION || option->type == CONF_SIZE) &&
-             (option->min != 0 || option->max != 0))
-        fprintf(out, "; %lld to %lld%s", (long long)option->min, (long long)option->max,
-                option->type == CONF_DURATION ? " ms"
-                : option->type == CONF_SIZE   ? " bytes"
-                                              : "");
+    if ((option->type != CONF_INT && option->type != CONF_DURATION && option->type != CONF_SIZE) ||
+        (option->min == 0 && option->max == 0))
+        return;
+    char min[CONF_VALUE_TEXT_SIZE], max[CONF_VALUE_TEXT_SIZE];
+    conf_value_text(option, option->min, min);
+    conf_value_text(option, option->max, max);
+    fprintf(out, "; %s to %s", min, max);
 }
 
 void conf_print_help(const struct conf_program *program, FILE *out)

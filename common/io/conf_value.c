@@ -51,21 +51,33 @@ static int read_with_unit(const char *text, const struct unit *units, size_t cou
     return ERR_MALFORMED;
 }
 
+static const struct unit durations[] = {{"ms", 1}, {"s", 1000}, {"m", 60000}, {"h", 3600000}};
+static const struct unit sizes[] = {{"", 1}, {"B", 1}, {"KiB", 1 << 10}, {"MiB", 1 << 20}, {"GiB", 1 << 30}};
+#define COUNT(array_) (sizeof(array_) / sizeof(array_)[0])
+
 int conf_text_duration_ms(const char *text, int64_t *ms)
 {
-    static const struct unit units[] = {{"ms", 1}, {"s", 1000}, {"m", 60000}, {"h", 3600000}};
     // Only zero is the same in all units.
     if (strcmp(text, "0") == 0) {
         *ms = 0;
         return 0;
     }
-    return read_with_unit(text, units, sizeof units / sizeof units[0], ms);
+    return read_with_unit(text, durations, COUNT(durations), ms);
 }
 
 int conf_text_size(const char *text, int64_t *bytes)
 {
-    static const struct unit units[] = {{"", 1}, {"B", 1}, {"KiB", 1 << 10}, {"MiB", 1 << 20}, {"GiB", 1 << 30}};
-    return read_with_unit(text, units, sizeof units / sizeof units[0], bytes);
+    return read_with_unit(text, sizes, COUNT(sizes), bytes);
+}
+
+void conf_value_text(const struct conf_option *option, int64_t value, char text[CONF_VALUE_TEXT_SIZE])
+{
+    const struct unit *units = option->type == CONF_DURATION ? durations : sizes;
+    size_t at = option->type == CONF_DURATION ? COUNT(durations) : option->type == CONF_SIZE ? COUNT(sizes) : 0;
+    while (at > 0 && (value == 0 || value % units[at - 1].factor != 0))
+        at--;
+    snprintf(text, CONF_VALUE_TEXT_SIZE, "%" PRId64 "%s", at > 0 ? value / units[at - 1].factor : value,
+             at > 0 ? units[at - 1].name : "");
 }
 
 // ---- Kinds ---------------------------------------------------------------------------------------------------------
@@ -92,10 +104,11 @@ static int set_number(const struct conf_option *option, void *field, const char 
         memcpy(field, &value, sizeof value);
         return 0;
     }
-    const char *unit = option->type == CONF_DURATION ? " ms" : option->type == CONF_SIZE ? " bytes" : "";
+    char min[CONF_VALUE_TEXT_SIZE], max[CONF_VALUE_TEXT_SIZE];
+    conf_value_text(option, option->min, min);
+    conf_value_text(option, option->max, max);
     if (limited(option))
-        snprintf(why, why_size, "%s from %" PRId64 " to %" PRId64 "%s", kinds[option->type], option->min, option->max,
-                 unit);
+        snprintf(why, why_size, "%s, from %s to %s", kinds[option->type], min, max);
     else
         snprintf(why, why_size, "%s", kinds[option->type]);
     return err;

@@ -13,7 +13,8 @@ static struct {
     const char *program;
     enum log_level level;
     enum log_format format;
-} settings = {.program = "tessera", .level = LOG_INFO, .format = LOG_LOGFMT};
+    log_addr_text *addr_text;
+} settings = {.program = "tessera", .level = LOG_INFO, .format = LOG_LOGFMT, .addr_text = addr_to_text};
 
 static const char *const level_names[] = {"debug", "info", "warn", "error"};
 
@@ -22,6 +23,11 @@ void log_init(const char *program, enum log_level level, enum log_format format)
     settings.program = program;
     settings.level = level;
     settings.format = format;
+}
+
+void log_set_addr_text(log_addr_text *addr_text)
+{
+    settings.addr_text = addr_text;
 }
 
 void log_set_level(enum log_level level)
@@ -147,7 +153,7 @@ static void put_value(struct line *line, const struct log_field *field)
         shown = strerror((int)field->i64);
         break;
     case LOG_KIND_ADDR:
-        addr_to_text(field->ptr, text);
+        settings.addr_text(field->ptr, text);
         break;
     case LOG_KIND_STR:
         shown = field->ptr != NULL ? field->ptr : "";

@@ -70,6 +70,10 @@ struct log_site {
 // `program` is static text, a field of every line. Before the call: info and up, as logfmt.
 void log_init(const char *program, enum log_level level, enum log_format format);
 
+// How addresses of people (LOG_ADDR) are shown instead of in full (log_addr.h).
+typedef void log_addr_text(const struct addr *addr, char text[ADDR_TEXT_SIZE]);
+void log_set_addr_text(log_addr_text *addr_text);
+
 void log_set_level(enum log_level level);
 bool log_enabled(enum log_level level);
 

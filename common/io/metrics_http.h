@@ -1,5 +1,6 @@
 // A small private HTTP listener for the people who run the process: /metrics, /livez and /readyz. It belongs on
-// loopback or on a private network; the public port never serves any of this.
+// loopback or on a private network; the public port never serves any of this. One request per connection; whatever is
+// not done after METRICS_HTTP_TIMEOUT_MS is closed, and of more than METRICS_HTTP_CLIENTS_MAX connections the oldest.
 #pragma once
 
 #include "common/io/loop.h"
@@ -7,6 +8,9 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+
+#define METRICS_HTTP_CLIENTS_MAX 16u
+#define METRICS_HTTP_TIMEOUT_MS 5000
 
 struct metrics_http;
 

@@ -88,7 +88,8 @@ static void complain(struct redis_conn *conn)
     if (strcmp(conn->told, conn->last_error) == 0)
         return;
     snprintf(conn->told, sizeof conn->told, "%s", conn->last_error);
-    log_warn("redis cannot be used yet", LOG_STR("redis", conn->config.address), LOG_STR("why", conn->last_error));
+    log_warn("redis cannot be used yet", LOG_STR("redis", conn->config.address),
+             LOG_STR("link", conn->config.name != NULL ? conn->config.name : ""), LOG_STR("why", conn->last_error));
 }
 
 void redis_conn_break(struct redis_conn *conn, const char *why)

@@ -45,6 +45,7 @@ enum redis_conn_state {
 // The memory that these point to must outlive the connection.
 struct redis_conn_config {
     const char *address;         // host:port
+    const char *name;            // what it is for, in the log; NULL = nothing
     const char *user;            // empty or NULL = the default user
     const char *password;        // empty or NULL = no AUTH
     const char *const *scripts;  // texts of Lua scripts

@@ -2,6 +2,7 @@
 
 #include "common/core/err.h"
 #include "common/io/log.h"
+#include "common/io/log_addr.h"
 
 #include <fcntl.h>
 #include <stdio.h>
@@ -116,6 +117,36 @@ static void test_a_site_falls_silent_and_says_so(void **state)
     close(saved);
 }
 
+// Lines about one address can be found, the address cannot. A /64 of IPv6 is one.
+static void test_hashed_addresses(void **state)
+{
+    (void)state;
+    static const char *const addresses[] = {"192.0.2.7",   "192.0.2.7",   "192.0.2.8",
+                                            "2001:db8::1", "2001:db8::2", "2001:db8:0:1::1"};
+    char lines[6][256], other[256];
+    struct addr addr;
+    for (unsigned i = 0; i < 6; i++) {
+        assert_int_equal(addr_from_text(&addr, addresses[i], strlen(addresses[i])), 0);
+        const struct log_field field = LOG_ADDR("client", &addr);
+        assert_int_equal(log_addr_hashed("a secret of the cluster"), 0);
+        size_t len = log_line(lines[i], sizeof lines[i] - 1, LOG_LOGFMT, 0, "t", LOG_INFO, "m", &field, 1);
+        lines[i][len] = '\0';
+        assert_null(strstr(lines[i], "192.0"));
+        assert_null(strstr(lines[i], "2001"));
+        assert_non_null(strstr(lines[i], " client=h-"));
+        assert_int_equal(strlen(strstr(lines[i], "h-")), 2 + 12 + 1);
+        assert_int_equal(log_addr_hashed("another secret"), 0);
+        len = log_line(other, sizeof other - 1, LOG_LOGFMT, 0, "t", LOG_INFO, "m", &field, 1);
+        other[len] = '\0';
+        assert_string_not_equal(lines[i], other);
+    }
+    assert_string_equal(lines[0], lines[1]);
+    assert_string_not_equal(lines[0], lines[2]);
+    assert_string_equal(lines[3], lines[4]);
+    assert_string_not_equal(lines[3], lines[5]);
+    log_set_addr_text(addr_to_text);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -125,6 +156,7 @@ int main(void)
         cmocka_unit_test(test_long_values_are_cut),
         cmocka_unit_test(test_what_does_not_fit_is_left_out_whole),
         cmocka_unit_test(test_a_site_falls_silent_and_says_so),
+        cmocka_unit_test(test_hashed_addresses),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -2,11 +2,14 @@
 
 #include "common/io/metrics.h"
 #include "common/io/metrics_http.h"
+#include "common/io/metrics_process.h"
 #include "common/io/sock.h"
 
 #include <event2/buffer.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
 
 static struct metrics metrics;
 static uint64_t draws = 7;
@@ -135,6 +138,13 @@ static const char *ask(struct loop *loop, uint16_t port, const char *request)
     return answer;
 }
 
+static const char *long_head(void)
+{
+    static char request[9000] = "GET /livez HTTP/1.1\r\nX: ";
+    memset(request + strlen(request), 'x', sizeof request - strlen(request) - 1);
+    return request;
+}
+
 #define GET(path_) "GET " path_ " HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
 
 static void test_http(void **state)
@@ -154,10 +164,91 @@ static void test_http(void **state)
     is_ready = true;
     assert_non_null(strstr(ask(loop, port, GET("/readyz")), "\r\n\r\nok\n"));
     assert_non_null(strstr(ask(loop, port, GET("/other")), "404"));
-    assert_null(strstr(ask(loop, port, "POST /metrics HTTP/1.1\r\nConnection: close\r\n\r\n"), "200 OK"));
+    assert_non_null(strstr(ask(loop, port, "POST /metrics HTTP/1.1\r\nConnection: close\r\n\r\n"), "405 Method"));
+    assert_null(strstr(ask(loop, port, "HEAD /livez HTTP/1.1\r\nHost: x\r\n\r\n"), "\r\n\r\nok"));
+    assert_non_null(strstr(ask(loop, port, "GET /livez HTTP/1.0\r\n\r\n"), "\r\n\r\nok\n"));
+    assert_non_null(strstr(ask(loop, port, GET("/livez?and-a-long-tail-that-nobody-asked-for")), "404"));
+    assert_non_null(strstr(ask(loop, port, "nonsense\r\n\r\n"), "400 Bad Request"));
+    assert_non_null(strstr(ask(loop, port, long_head()), "431 Request"));
     metrics_http_close(http);
     metrics_http_close(NULL);
     loop_free(loop);
+}
+
+static int dial(uint16_t port)
+{
+    char address[32];
+    struct sockaddr_storage sa;
+    socklen_t sa_len;
+    snprintf(address, sizeof address, "127.0.0.1:%u", port);
+    assert_int_equal(sock_parse(address, &sa, &sa_len), 0);
+    int fd = socket(AF_INET, SOCK_STREAM, 0);
+    assert_int_equal(connect(fd, (struct sockaddr *)&sa, sa_len), 0);
+    assert_int_equal(sock_set_nonblocking(fd), 0);
+    return fd;
+}
+
+static bool is_closed(int fd)
+{
+    char byte;
+    return read(fd, &byte, 1) == 0;
+}
+
+// Whoever sits there and says nothing keeps nobody out, and is gone in time, however slowly it speaks.
+static void test_connections_are_bounded(void **state)
+{
+    (void)state;
+    struct metrics_http *http = NULL;
+    struct loop *loop = loop_new();
+    int idle[METRICS_HTTP_CLIENTS_MAX + 4];
+    const unsigned count = sizeof idle / sizeof idle[0];
+    assert_int_equal(metrics_http_open(&http, loop, "127.0.0.1:0", &metrics, NULL, NULL), 0);
+    uint16_t port = metrics_http_port(http);
+    struct monotime begin = loop_now_exact();
+    for (unsigned i = 0; i < count; i++) {
+        idle[i] = dial(port);
+        loop_run_once(loop, 50);
+    }
+    for (unsigned i = 0; i < count; i++)
+        assert_int_equal(is_closed(idle[i]), i < 4);
+    assert_non_null(strstr(ask(loop, port, GET("/livez")), "200 OK"));
+    static const char head[] = "GET /livez HTTP/1.1\r\nX: ";
+    bool closed = false;
+    struct monotime dripped = begin;
+    assert_int_equal(write(idle[count - 1], head, sizeof head - 1), sizeof head - 1);
+    while (!closed && monotime_diff_ms(loop_now_exact(), begin) < 3 * METRICS_HTTP_TIMEOUT_MS) {
+        if (monotime_diff_ms(loop_now_exact(), dripped) >= 50) {
+            (void)!write(idle[count - 1], "x", 1);
+            dripped = loop_now_exact();
+        }
+        loop_run_once(loop, 20);
+        closed = is_closed(idle[count - 1]);
+    }
+    assert_true(closed);
+    assert_in_range(monotime_diff_ms(loop_now_exact(), begin), METRICS_HTTP_TIMEOUT_MS - 100,
+                    METRICS_HTTP_TIMEOUT_MS + 1500);
+    for (unsigned i = 0; i < count; i++)
+        close(idle[i]);
+    metrics_http_close(http);
+    loop_free(loop);
+}
+
+static void test_process(void **state)
+{
+    (void)state;
+    assert_int_equal(metrics_process_add(&metrics), 0);
+    char *shown = text();
+    static const char *const names[] = {"process_start_time_seconds ", "process_cpu_seconds_total ",
+                                        "process_resident_memory_bytes ", "process_max_fds "};
+    for (unsigned i = 0; i < sizeof names / sizeof names[0]; i++) {
+        char wanted[64];
+        snprintf(wanted, sizeof wanted, "\n%s", names[i]);
+        const char *sample = strstr(shown, wanted);
+        assert_non_null(sample);
+        assert_true(strtod(sample + strlen(wanted), NULL) > 0);
+    }
+    assert_non_null(strstr(shown, "tessera_build_info{version=\"" TESSERA_VERSION "\"} 1\n"));
+    free(shown);
 }
 
 int main(void)
@@ -167,6 +258,8 @@ int main(void)
         cmocka_unit_test_setup(test_histogram_is_cumulative, setup),
         cmocka_unit_test_setup(test_refused, setup),
         cmocka_unit_test_setup(test_http, setup),
+        cmocka_unit_test_setup(test_connections_are_bounded, setup),
+        cmocka_unit_test_setup(test_process, setup),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
