@@ -263,8 +263,10 @@ void metrics_http_close(struct metrics_http *http)
 {
     if (http == NULL)
         return;
-    while (http->clients != NULL)
-        free_client(http->clients);
+    for (struct client *client = http->clients, *next; client != NULL; client = next) {
+        next = client->next;
+        free_client(client);
+    }
     event_del(&http->event);
     close(http->fd);
     free(http);

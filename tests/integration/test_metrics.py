@@ -109,7 +109,8 @@ def test_log_lines(make_cluster):
             assert raw.send('GET /no"such\\page%0a HTTP/1.1\r\nHost: localhost\r\n\r\n').response()[0] == 404
             assert raw.send("GET /livez HTTP/1.1\r\nHost: localhost\r\n\r\n").response()[0] == 200
         gateway.proc.wait_log("no.*such")
-        gateway.proc.wait_log("connection ended")
+        conn = gateway.proc.wait_log(r'(?m)conn"?[=:]"?([0-9a-f]{16})\b.*no.*such')[1]
+        gateway.proc.wait_log(rf"connection ended.*{conn}")
     lines = [json.loads(line) for line in full.proc.log_text().splitlines() if line.startswith("{")]
     mine = [line for line in lines if line.get("target") == '/no"such\\page%0a']
     assert len(mine) == 1 and mine[0]["status"] == 404 and mine[0]["client"] == "127.0.0.1" and mine[0]["request"] == 1
