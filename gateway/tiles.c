@@ -288,15 +288,23 @@ static void expire(struct tiles *tiles, struct monotime now)
     }
 }
 
+int64_t tiles_poll_ms(uint32_t count)
+{
+    int64_t ms = (int64_t)count * 1000 / TILES_POLLS_PER_S;
+    return ms < TILES_POLL_MIN_MS ? TILES_POLL_MIN_MS : ms < TILES_POLL_MAX_MS ? ms : TILES_POLL_MAX_MS;
+}
+
 static void poll_some(struct tiles *tiles, struct monotime now)
 {
     // Not while what is more urgent waits.
-    uint32_t share = TAILQ_EMPTY(&tiles->asks) ? (tiles->count + TILES_POLL_SWEEPS - 1) / TILES_POLL_SWEEPS : 0;
+    int64_t poll_ms = tiles_poll_ms(tiles->count);
+    uint32_t sweeps = (uint32_t)(poll_ms / TILES_SWEEP_MS);
+    uint32_t share = TAILQ_EMPTY(&tiles->asks) ? (tiles->count + sweeps - 1) / sweeps : 0;
     for (uint32_t i = 0; i < share; i++) {
         struct held *held = TAILQ_FIRST(&tiles->all);
         TAILQ_REMOVE(&tiles->all, held, all_link);
         TAILQ_INSERT_TAIL(&tiles->all, held, all_link);
-        bool quiet = monotime_reached(monotime_add_ms(held->heard, TILES_QUIET_MS), now);
+        bool quiet = monotime_reached(monotime_add_ms(held->heard, poll_ms - TILES_HEARD_MS), now);
         if (!held->loaded || !quiet || held->need != HELD_NEED_NOTHING || held->asking != HELD_NEED_NOTHING)
             continue;
         tiles->stats.polls++;

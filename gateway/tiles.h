@@ -29,11 +29,16 @@
 #include "gateway/repair.h"
 #include "gateway/store.h"
 
-#define TILES_READS_MAX 64u   // reads of the store under way
-#define TILES_SWEEP_MS 100    // the clock of polls, retries and lingering
-#define TILES_POLL_SWEEPS 50u // each tile is looked at once in so many sweeps,
-#define TILES_QUIET_MS 4000   // and polled if it was not heard of for this long
-#define TILES_ATTEMPTS_MAX 3u // repairs in a row without success before a resync
+#define TILES_READS_MAX 64u    // reads of the store under way
+#define TILES_SWEEP_MS 100     // the clock of polls, retries and lingering
+#define TILES_POLL_MIN_MS 1500 // each tile is looked at once in this time,
+#define TILES_POLL_MAX_MS 5000 // or, when there are many, as late as this, so as to
+#define TILES_POLLS_PER_S 200  // poll no more than this;
+#define TILES_HEARD_MS 400     // and is polled if all that was heard of it is older than that time less this
+#define TILES_ATTEMPTS_MAX 3u  // repairs in a row without success before a resync
+
+// In which time each of so many tiles is looked at once.
+int64_t tiles_poll_ms(uint32_t count);
 
 struct tiles_options {
     size_t memory; // bytes over all tiles, what is kept for clients, and who watches what

@@ -16,7 +16,7 @@
 #define EDGE 64u
 #define READY_WITHIN_US 15000000    // of quiet, until nobody waits for an answer
 #define CONVERGED_WITHIN_US 2000000 // of that
-#define FOUND_WITHIN_US 6000000     // what the bus lost: a poll finds it, after 4 s of silence
+#define FOUND_WITHIN_US 4500000     // what the bus lost: a poll finds it, after two seconds without a beat
 #define LOOK_EVERY_US 100000
 
 struct world {

@@ -175,19 +175,29 @@ static void test_every_quiet_tile_is_polled(void **state)
         turn(10000);
     memset(asked, 0, sizeof asked);
     asked_in_turn_max = 0;
-    const int64_t round_ms = (int64_t)TILES_POLL_SWEEPS * TILES_SWEEP_MS;
+    const int64_t round_ms = tiles_poll_ms(HELD);
     for (int64_t ms = 0; ms < 4 * round_ms; ms += 10)
         turn(10000);
     for (uint32_t i = 0; i < HELD; i++)
         assert_in_range(asked[i], 3, 4);
-    assert_in_range(asked_in_turn_max, 1, HELD / TILES_POLL_SWEEPS);
+    assert_in_range(asked_in_turn_max, 1, HELD * TILES_SWEEP_MS / round_ms);
     tiles_release(&tiles, helds, HELD);
+}
+
+static void test_few_tiles_are_polled_sooner(void **state)
+{
+    (void)state;
+    assert_int_equal(tiles_poll_ms(0), 1500);
+    assert_int_equal(tiles_poll_ms(16), 1500);
+    assert_int_equal(tiles_poll_ms(500), 2500);
+    assert_int_equal(tiles_poll_ms(1000000), 5000);
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_every_quiet_tile_is_polled, begin, end),
+        cmocka_unit_test(test_few_tiles_are_polled_sooner),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
