@@ -19,3 +19,10 @@ soak: all
 N ?= 100
 power-cuts: all
 	@$(CHAOS)/power.py --cuts $(N) $(if $(SEED),--seed $(SEED))
+
+# Every fault that is built in on purpose, by name, and what caught it: in the simulation, and on real processes.
+.PHONY: mutants
+mutants: all sim-mutants
+	@out=$$(TESSERA_BUILD=$(OUT) /usr/bin/python3 -m pytest -q -s -p no:cacheprovider -m mutant tests/integration/chaos 2>&1); \
+	    status=$$?; printf '%s\n' "$$out" | if [ $$status -eq 0 ]; then grep -oE 'mutant [a-z-]+: .*|[0-9]+ passed.*'; else cat; fi; \
+	    exit $$status
