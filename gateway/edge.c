@@ -261,6 +261,7 @@ void edge_free(struct edge *edge)
     loop_timer_disarm(&edge->tick);
     edge_broadcast_fini(edge);
     api_heat_fini(edge);
+    page_fini(edge);
     limits_free(edge->limits);
     ws_recv_pool_fini(&edge->recv_pool);
     outbox_pool_fini(&edge->outbox_pool);

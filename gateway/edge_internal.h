@@ -50,6 +50,13 @@ struct broadcast {
     uint32_t at; // next place of the array
 };
 
+// The page with the tags of one link (page.c).
+#define EDGE_PAGES 64u
+struct edge_page {
+    uint64_t key;                    // of the tags and the file
+    struct shared_buf *raw, *packed; // NULL: not made yet
+};
+
 // GET /api/v1/heat: one answer for all who ask within some seconds.
 struct edge_heat {
     struct shared_buf *json; // NULL: none yet
@@ -63,6 +70,7 @@ struct edge {
     struct limits *limits;
     struct bucket pixels; // of all addresses
     struct edge_heat heat;
+    struct edge_page pages[EDGE_PAGES];
     struct listener listeners[2]; // plain, proxied
     struct deadlines lists[CONN_LISTS];
     struct loop_timer tick;
@@ -111,6 +119,9 @@ void edge_on_erased(uint64_t user, void *arg);
 
 // api_heat.c
 void api_heat_fini(struct edge *edge);
+
+// page.c
+void page_fini(struct edge *edge);
 
 // edge_listen.c
 void edge_stop_listening(struct edge *edge);

@@ -212,6 +212,11 @@ def test_http_1_0(edge):
         status, headers, _ = raw.send("GET /livez HTTP/1.0\r\n" + HOST + "\r\n").response()
         assert status == 200 and headers["connection"] == "close"
         assert raw.until_closed() == b""
+    # Who asks to go on is told that it does.
+    with edge.raw() as raw:
+        for _ in range(2):
+            status, headers, _ = raw.send("GET /livez HTTP/1.0\r\nConnection: keep-alive\r\n" + HOST + "\r\n").response()
+            assert status == 200 and headers["connection"] == "keep-alive"
 
 
 def test_the_canvas_and_its_pixels(edge):

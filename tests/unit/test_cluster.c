@@ -422,6 +422,26 @@ static void on_log(int err, const struct store_entry *entries, size_t count, voi
     a->last = count > 0 ? entries[count - 1].first + entries[count - 1].count - 1 : 0;
 }
 
+static void on_any_state(bool ready, void *arg)
+{
+    (void)ready;
+    (*(unsigned *)arg)++;
+}
+
+static void test_listeners_of_the_store_are_bounded(void **state)
+{
+    struct scene *s = *state;
+    unsigned told = 0, nobody = 0;
+    start_gateway(s, 0); // the cluster listens
+    for (unsigned i = 1; i < STORE_LISTENERS_MAX; i++)
+        assert_int_equal(store_on_state(s->store, on_any_state, &told), 0);
+    assert_int_equal(store_on_state(s->store, on_any_state, &nobody), ERR_FULL);
+    UNTIL(s, store_ready(s->store));
+    assert_true(told == STORE_LISTENERS_MAX - 1 && nobody == 0);
+    store_abandon(s->store, &told);
+    assert_int_equal(store_on_state(s->store, on_any_state, &told), 0);
+}
+
 static void test_store_reads(void **state)
 {
     struct scene *s = *state;
@@ -503,6 +523,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_refuses_by_itself, setup, teardown),
         cmocka_unit_test_setup_teardown(test_beat, setup, teardown),
         cmocka_unit_test_setup_teardown(test_redis_goes_and_comes, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_listeners_of_the_store_are_bounded, setup, teardown),
         cmocka_unit_test_setup_teardown(test_store_reads, setup, teardown),
         cmocka_unit_test_setup_teardown(test_freed_at_any_time, setup, teardown),
     };
