@@ -39,17 +39,24 @@ bool preview_origin(const char *configured, const char *host, size_t host_len, b
     return origin_check_list(origin) == 0;
 }
 
-// Where the link leads; false: to no place.
+// Where the link leads; false: to no place. The page understands the links of older sites as well (web/src/url.js), of
+// those whose place is in the query: behind a # nothing comes here.
 static bool place(const struct query *query, const struct geom *geom, int64_t *x, int64_t *y, int64_t *scale)
 {
-    if (query_whole(query, "x", 0, (int64_t)geom->width - 1, x) != 0 ||
-        query_whole(query, "y", 0, (int64_t)geom->height - 1, y) != 0)
-        return false;
-    int err = query_whole(query, "zoom", 0, 1000000, scale);
-    if (err != 0)
-        *scale = SCALE;
-    *scale = *scale < SCALE_MIN ? SCALE_MIN : *scale > SCALE_MAX ? SCALE_MAX : *scale;
-    return true;
+    static const struct {
+        const char *x, *y, *zoom, *other_zoom;
+    } forms[] = {{"x", "y", "zoom", "scale"}, {"cx", "cy", "px", "px"}};
+    for (size_t i = 0; i < sizeof forms / sizeof forms[0]; i++) {
+        if (query_whole(query, forms[i].x, 0, (int64_t)geom->width - 1, x) != 0 ||
+            query_whole(query, forms[i].y, 0, (int64_t)geom->height - 1, y) != 0)
+            continue;
+        if (query_whole(query, forms[i].zoom, 0, 1000000, scale) != 0 &&
+            query_whole(query, forms[i].other_zoom, 0, 1000000, scale) != 0)
+            *scale = SCALE;
+        *scale = *scale < SCALE_MIN ? SCALE_MIN : *scale > SCALE_MAX ? SCALE_MAX : *scale;
+        return true;
+    }
+    return false;
 }
 
 size_t preview_tags(const char *origin, const struct query *query, const struct geom *geom,

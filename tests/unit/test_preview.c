@@ -81,6 +81,12 @@ static void test_places(void **state)
     expect("x=10&y=20&zoom=99999", &small, "scale=32\"");
     expect("x=10&y=20&zoom=<script>", &small, "scale=4\"");
     expect("x=10&y=20", &small, "og:title\" content=\"Tessera at 10, 20\"");
+    // As older sites wrote them; the first form that has a place counts.
+    expect("cx=10&cy=20&px=7", &small, "zoom=7\"");
+    expect("cx=10&cy=20", &small, "x=10&amp;y=20&amp;zoom=4\"");
+    expect("x=10&y=20&scale=9", &small, "zoom=9\"");
+    expect("x=10&y=20&cx=30&cy=40&zoom=5&px=9", &small, "x=10&amp;y=20&amp;zoom=5\"");
+    expect("x=10&y=20&cx=30&cy=40&px=9", &small, "x=10&amp;y=20&amp;zoom=4\"");
     // No place, or none of this canvas: all of it, if it is served as one.
     static const char *const nowhere[] = {"", "x=1", "x=-1&y=0", "x=1000&y=0", "x=0&y=500", "x=\"><script>&y=1"};
     for (size_t i = 0; i < sizeof nowhere / sizeof nowhere[0]; i++) {
