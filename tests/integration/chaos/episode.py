@@ -25,9 +25,10 @@ MODES = {
     # each user draws from two places at once, with one record and one next nonce
     "twins": {"cooldown": "100ms", "players": 60, "twins": True},
     "allowance": {"cooldown": "500ms", "players": 40, "guests_per_address": 16},
-    # besides the players, whose views are compared, tessera-load draws as fast as it can
+    # besides the players, whose views are compared, tessera-load draws as fast as the proxy, which is in Python, can follow
     "flood": {"cooldown": "0", "players": 8, "depth": 4, "pace_s": 0.02, "load": 60},
 }
+LOAD_RATE = 6000
 SIDE = 512
 PACE_S = 0.3  # between two faults, on average
 EQUAL_WITHIN_S = 2.0  # after the last process is ready and the last draw is answered
@@ -169,7 +170,7 @@ class Episode:
         if "load" not in self.mode:
             return
         urls = ",".join(f"ws://{gateway.address}" for gateway in self.cluster.gateways)
-        argv = [build_dir() / "tessera-load", "draw", "--url", urls, "--connections", self.mode["load"], "--window", 128]
+        argv = [build_dir() / "tessera-load", "draw", "--url", urls, "--connections", self.mode["load"], "--window", 128, "--rate", LOAD_RATE]
         argv += ["--seconds", max(1, int(seconds)), "--observers", 0, "--verify=false", "--progress=false"]
         argv += ["--seed", self.rng.randrange(1 << 30), "--journal", self.cluster.path / "journal"]
         self.load = Proc("load", argv, self.cluster.path / "load.log").start()

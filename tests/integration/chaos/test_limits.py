@@ -61,7 +61,10 @@ def test_draws_beyond_capacity_are_refused_early(make_cluster, workdir):
     print(peak, f"slowest look at the metrics {max(slow):.2f} s", errors.decode()[-500:])
     print(json.dumps(summary)[:3000])
     verdicts = sum_verdicts(cluster)
-    print(verdicts)
+    slowest = [answered_within(gateway) for gateway in cluster.gateways]
+    print(verdicts, "every draw had its verdict within", slowest)
+    # A gateway gives up on a draw after 3 s: so long at most does a player wait for a verdict, whatever waits in front of him.
+    assert max(slowest) < 4.2
     assert peak["waiting"] <= GATEWAY_WAITING and peak["flight"] <= LINK_IN_FLIGHT and peak["shard"] <= SHARD_WAITING
     assert peak["rss"] < 96, "memory grew"
     assert verdicts["overloaded"] > 1000 and verdicts["placed"] > 1000
@@ -77,6 +80,15 @@ def test_draws_beyond_capacity_are_refused_early(make_cluster, workdir):
 
     assert asyncio.run(afterwards()) < 2
     cluster.canvas()
+
+
+def answered_within(gateway):
+    """Seconds, as a bound of the metric's buckets, within which every draw had its verdict."""
+    found = counters(gateway.metrics)
+    name = "tessera_gateway_draw_seconds_bucket"
+    total = found["tessera_gateway_draw_seconds_count"]
+    bounds = [(float(key.split('"')[1]), count) for key, count in found.items() if key.startswith(name) and "+Inf" not in key]
+    return min((bound for bound, count in bounds if count == total), default=float("inf"))
 
 
 def sum_verdicts(cluster):
