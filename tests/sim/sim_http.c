@@ -82,3 +82,8 @@ void api_heat_fini(struct edge *edge)
 {
     (void)edge;
 }
+
+void page_fini(struct edge *edge)
+{
+    (void)edge;
+}
