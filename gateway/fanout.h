@@ -54,6 +54,7 @@ enum lag_queue {
 struct lag {
     TAILQ_ENTRY(lag) link;
     struct hub_client *client;
+    uint32_t lane; // in whose list it waits
     enum lag_queue queue;
     uint32_t cursor;   // tile to go on with
     uint32_t count;    // tiles
@@ -139,9 +140,9 @@ void fanout_forget(struct fanout *fanout, struct held *held);
 
 // ---- Clients -------------------------------------------------------------------------------------------------------
 
-// The lane that the client is in, or will be when it is new.
+// The lane that the client is in, or is to be in when it is new.
 uint32_t fanout_lane(const struct fanout *fanout, const struct hub_client *client);
-// Moves a client (new, or from another audience) into `audience`, which is of its lane. Tiles that it watched before go
+// Moves a client (new, or from another audience) into `audience`. Tiles that it watched before go
 // on from where it is, the others from `given`, in the order of the audience's tiles. ERR_NOMEM: nothing changed, and
 // an audience that got no client is settled.
 MUST_CHECK int fanout_watch(struct fanout *fanout, struct hub_client *client, struct audience *audience,

@@ -258,7 +258,8 @@ static uint32_t coming(const struct hub_client *client, const struct watch_list 
 }
 
 // The audience of these tiles, which are held, for the client. One that nobody else is in has to fit under the cap,
-// where one that the client leaves alone makes room, as do `gone` tiles: to watch nothing is always possible.
+// where one that the client leaves alone makes room, as do `gone` tiles: to watch nothing is always possible, and so is
+// to watch what others do, if need be in another lane.
 static int find_audience(struct hub *hub, const struct hub_client *client, struct held *const *helds, uint32_t count,
                          uint32_t gone, struct audience **audience)
 {
@@ -271,7 +272,8 @@ static int find_audience(struct hub *hub, const struct hub_client *client, struc
         return err;
     if (!(*audience)->pinned)
         interest_settle(&hub->interest, *audience);
-    return ERR_FULL;
+    *audience = interest_anywhere(&hub->interest, helds, count);
+    return *audience != NULL ? 0 : ERR_FULL;
 }
 
 // ERR_NOMEM counts as over the cap.

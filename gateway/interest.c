@@ -4,6 +4,7 @@
 
 #include "gateway/held.h"
 #include "gateway/hub.h"
+#include "proto/limits.h"
 
 #define FIRST_SLOTS 4u
 #define FIRST_CLIENTS 4u
@@ -137,6 +138,20 @@ fail:
     unwatch(interest, audience, watched);
     audience_free(audience);
     return ERR_NOMEM;
+}
+
+struct audience *interest_anywhere(const struct interest *interest, struct held *const *tiles, uint32_t count)
+{
+    uint32_t id[1 + LIMIT_WATCH_TILES];
+    struct audience *audience;
+    for (uint32_t i = 0; i < count; i++)
+        id[1 + i] = tiles[i]->key;
+    for (id[0] = 0; id[0] < INTEREST_LANES; id[0]++) {
+        HASH_FIND(hh, interest->audiences, id, ((size_t)count + 1) * sizeof id[0], audience);
+        if (audience != NULL && audience->members > 0)
+            return audience;
+    }
+    return NULL;
 }
 
 static int reserve_client(struct interest *interest, struct audience *audience)

@@ -81,6 +81,9 @@ void interest_fini(struct interest *interest);
 MUST_CHECK int interest_intern(struct interest *interest, uint32_t lane, struct held *const *tiles, uint32_t count,
                                struct audience **audience);
 
+// An audience of these tiles, of whatever lane, in which somebody is. NULL if there is none.
+struct audience *interest_anywhere(const struct interest *interest, struct held *const *tiles, uint32_t count);
+
 // Puts the client at the end, and takes it out of the audience that it was in, which must be another. ERR_NOMEM.
 MUST_CHECK int interest_add(struct interest *interest, struct audience *audience, struct hub_client *client);
 // Takes it out, and frees an audience without clients unless it is pinned.

@@ -41,7 +41,7 @@ static size_t lag_bytes(const struct lag *lag)
 static struct lag_list *list_of(struct fanout *fanout, const struct lag *lag)
 {
     if (lag->queue == LAG_WAITING)
-        return &fanout->lanes[lag->client->audience->lane].waiting;
+        return &fanout->lanes[lag->lane].waiting;
     return lag->queue == LAG_READY ? &fanout->ready : &fanout->blocked;
 }
 
@@ -55,6 +55,7 @@ static void enqueue(struct fanout *fanout, struct lag *lag)
 void pump_enter(struct fanout *fanout, struct lag *lag, enum lag_queue queue)
 {
     lag->client->lag = lag;
+    lag->lane = lag->client->audience->lane;
     lag->queue = queue;
     enqueue(fanout, lag);
     fanout->stats.lagging++;

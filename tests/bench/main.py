@@ -47,7 +47,7 @@ class Run:
 
     def fanout(self):
         b = self.bench
-        n, seconds = b.size(15000, 3000), b.size(6, 4)
+        n, seconds = b.size(15000, 3000), b.size(5, 4)
         got = self.turns(
             {
                 "send() loop": lambda: figures.fanout_floor(b, n, seconds),
@@ -65,7 +65,7 @@ class Run:
 
     def fanout_tls(self):
         b = self.bench
-        n, seconds = b.size(15000, 2000), b.size(6, 4)
+        n, seconds = b.size(15000, 2000), b.size(5, 4)
         got = self.turns(
             {
                 "SSL_write loop": lambda: figures.fanout_floor(b, n, seconds, True),
@@ -88,7 +88,7 @@ class Run:
 
     def crowd(self):
         b = self.bench
-        n, gateways, seconds = b.size(100000, 20000), b.size(6, 2), b.size(20, 10)
+        n, gateways, seconds = b.size(100000, 20000), b.size(6, 2), b.size(15, 10)
         tick = figures.tick_args(1000)
         got = self.turns({"crowd": lambda: figures.crowd(b, n, gateways, seconds, 333, tick)})["crowd"]
         name = f"{n:,} clients, {gateways} gateways, 333 draws/s"
@@ -151,7 +151,7 @@ class Run:
 
     def viewport(self):
         b = self.bench
-        n, seconds = b.size(5000, 2000), b.size(5, 4)
+        n, seconds = b.size(5000, 2000), 4
         got = self.turns(
             {
                 "watching all of 64 tiles": lambda: figures.growth(b, n, 20, 1, 64, seconds),
@@ -178,7 +178,7 @@ class Run:
             "tiles": ([1, 16], (4000, 100, 1), set()),
         }
         order = ("clients", "draws_per_s", "gateways", "tiles")
-        plan, seconds = (quick, 4) if b.quick else (full, 5)
+        plan, seconds = (quick if b.quick else full), 4
         points, goals = [], set()
         for name, (values, others, with_goal) in plan.items():
             for value in values:

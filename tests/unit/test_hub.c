@@ -656,6 +656,32 @@ static void test_watch_limit_of_watches(void **state)
     assert_healed();
 }
 
+// What others watch costs nothing more, whichever lane they are in.
+static void test_watch_limit_and_lanes(void **state)
+{
+    (void)state;
+    const size_t tiles = 2 * held_cost(WORLD_TILE_LEN, options.ring_updates);
+    options.slice_clients = options.lane_clients = 1;
+    options.replica_memory = tiles + 400; // an audience, not two
+    restart();
+    for (unsigned i = 0; i < 5; i++)
+        assert_int_equal(world_join(i, 3, true, WIDE), 0);
+    assert_healed();
+    assert_int_equal(world_metric("tessera_audiences", NULL), 1);
+    world_place(0, 1);
+    assert_healed();
+    assert_int_equal(world_join(5, 1, true, WIDE), ERR_FULL); // something of its own
+    // One that watches nothing is in a lane already, and gets into another.
+    world_place(1, 1);
+    assert_int_equal(world_watch(5, 3), 0);
+    assert_healed();
+    assert_int_equal(world_updates(5), 2);
+    world_place(0, 2);
+    assert_healed();
+    for (unsigned i = 0; i < 5; i++)
+        assert_int_equal(world_updates(i), 4);
+}
+
 // Whether a confirmation is of this subscription or of the one before could not be told.
 static void test_waits_for_a_subscription_under_way(void **state)
 {
@@ -846,6 +872,7 @@ int main(void)
         TEST(test_too_many_updates_while_loading),
         TEST(test_watch_limit),
         TEST(test_watch_limit_of_watches),
+        TEST(test_watch_limit_and_lanes),
         TEST(test_waits_for_a_subscription_under_way),
         TEST(test_missing_tiles_are_named_once),
         TEST(test_lingers_and_goes),
