@@ -7,6 +7,7 @@
 #   make sim, make bench                 whole clusters on virtual time; what Tessera costs
 #   make lint, make format               who includes whom, cppcheck, clang-tidy; clang-format
 #   make setup, make setup-test          the Debian packages to build and run; and to test
+#   make install, make uninstall         PREFIX=/usr/local, DESTDIR= (deploy/install/install.mk)
 #   make clean
 #
 #   make CC=clang                        another compiler      (into build/clang)
@@ -118,6 +119,7 @@ $(OUT)/unit/test_%: $(OUT)/obj/tests/unit/test_%.o $$(addprefix $(OUT)/obj/,$$(a
 .SECONDARY:
 
 -include tests/sim/sim.mk
+-include deploy/install/install.mk
 
 # ---- Form and lint ---------------------------------------------------------------------------------------------------
 
