@@ -5,6 +5,7 @@
 #include "gateway/cluster.h"
 #include "gateway/edge_internal.h"
 #include "gateway/ws_conn.h"
+#include "proto/limits.h"
 
 // The user of a HELLO is being read. It outlives its connection until the answer comes.
 struct hello_wait {
@@ -101,7 +102,7 @@ void ws_hello(struct conn *conn, const uint8_t *message, size_t len)
         conn_arm(conn, CONN_LIST_STALL);
     const struct canvas_config *config = cluster_config(conn->edge->parts.cluster); // known since before the upgrade
     if (config->cooldown_ms == 0) {
-        welcome(conn, hello.entries, hello.count, 1, 0);
+        welcome(conn, hello.entries, hello.count, NONCE_COUNTED_FIRST, 0);
         return;
     }
     struct hello_wait *wait = malloc(sizeof *wait + (size_t)hello.count * WS_ENTRY_LEN);

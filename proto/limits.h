@@ -16,6 +16,10 @@
 #define LIMIT_MEMBERS 256u             // shards in a view
 #define LIMIT_WHOLE_CANVAS 4096u       // edge up to which whole-canvas forms are served
 
+// Nonces of draws that are made with cooldown 0 have this bit, all others have not: PROTOCOL.md, "Nonces".
+#define NONCE_COUNTED 0x80000000u
+#define NONCE_COUNTED_FIRST 0x80000001u
+
 #define LINK_PROTO_VERSION 1u
 #define LINK_NONCE_LEN 32u
 #define LINK_MAC_LEN 32u

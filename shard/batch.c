@@ -49,6 +49,16 @@ static struct window *window_of(struct place *place, struct batch *batch, struct
     return &batch->windows[entry->number].window;
 }
 
+// With a cooldown, a draw that was made with none: if it was placed, its window says so. If not, its user's record
+// calls it STALE, as its nonce is none of those.
+static void recognise_counted(const struct place_tile *tile, struct draw *draw)
+{
+    const struct windows_key key = {draw->asked.user, draw->asked.connection};
+    const struct window *window = windows_find(&tile->windows, &key);
+    if (window != NULL && window_ask(window, draw->asked.nonce) == WINDOW_PLACED)
+        decide(draw, VERDICT_PLACED, window->seq, draw->asked.nonce + 1u, 0);
+}
+
 // With cooldown 0: new, or placed before?
 static void recognise(struct place *place, struct batch *batch, const struct batch_tile *in, struct draw *draw,
                       struct monotime now)
@@ -61,7 +71,7 @@ static void recognise(struct place *place, struct batch *batch, const struct bat
     }
     switch (window_ask(window, nonce)) {
     case WINDOW_NEW:
-        window_add(window, nonce, in->tile->pos.seq + in->sent + 1u);
+        window_add(window, nonce, in->tile->pos.seq + in->sent - in->recorded + 1u);
         break;
     case WINDOW_PLACED:
         decide(draw, VERDICT_PLACED, window->seq, window->newest + 1u, 0);
@@ -81,10 +91,16 @@ static void add_draw(struct place *place, struct batch *batch, struct batch_tile
     }
     if (in->tile->pos.seq > UINT32_MAX - LIMIT_BATCH_DRAWS)
         decide(draw, VERDICT_READ_ONLY, 0, draw->asked.nonce, RULES_READ_ONLY_WAIT_MS);
+    else if (batch->cooldown_ms == 0 && (draw->asked.nonce & NONCE_COUNTED) == 0)
+        draw->recorded = true;
     else if (batch->cooldown_ms == 0)
         recognise(place, batch, in, draw, now);
-    if (!draw->decided)
+    else if ((draw->asked.nonce & NONCE_COUNTED) != 0)
+        recognise_counted(in->tile, draw);
+    if (!draw->decided) {
         in->sent++;
+        in->recorded = (uint16_t)(in->recorded + draw->recorded);
+    }
     draw_push(&in->draws, draw);
 }
 
@@ -115,6 +131,7 @@ static uint32_t add_tile(struct place *place, struct batch *batch, struct place_
     }
     in->windows_count = (uint16_t)(batch->window_count - in->windows_from);
     batch->sent = (uint16_t)(batch->sent + in->sent);
+    batch->recorded = (uint16_t)(batch->recorded + in->recorded);
     batch->tile_count++;
     return count;
 }
@@ -138,7 +155,7 @@ struct batch *place_next_batch(struct place *place, struct monotime now, struct 
     struct batch *batch = spare_batch(place);
     if (batch == NULL)
         return NULL;
-    batch->tile_count = batch->sent = batch->window_count = 0;
+    batch->tile_count = batch->sent = batch->window_count = batch->recorded = 0;
     batch->cooldown_ms = place->config.cooldown_ms;
     batch->sent_at = now;
     place->mark++;
@@ -181,7 +198,7 @@ static void take_back(struct place *place, struct batch_tile *in, struct monotim
     const struct draw *oldest = in->draws.first;
     bool late = oldest != NULL && monotime_reached(monotime_add_ms(oldest->arrived, PLACE_TRY_MS), now);
     for (struct draw *draw = in->draws.first; draw != NULL; draw = draw->next)
-        draw->decided = false;
+        draw->decided = draw->recorded = false;
     draw_prepend(&tile->queue, &in->draws);
     tile_disown(place, tile, now);
     if (!late)

@@ -117,14 +117,18 @@ static void put_tile_keys(struct batch_builder *to, struct tile tile)
     }
 }
 
-// What the script has to check of a draw when there is a cooldown.
-static void write_check(struct batch_builder *to, uint8_t *at, const struct place *place, const struct link_draw *asked)
+// What the script has to check of a draw. `charged`: there is a cooldown. Without one, draws of which the windows know
+// all have no user.
+static void write_check(struct batch_builder *to, uint8_t *at, const struct place *place, const struct draw *draw,
+                        bool charged)
 {
     char key[KEY_MAX];
-    uint16_t address = 0;
+    const struct link_draw *asked = &draw->asked;
+    uint16_t user = 0, address = 0;
     size_t len = key_user(key, asked->user);
-    uint16_t user = intern(to, &to->users, key, len);
-    if (asked->kind == LINK_USER_GUEST && place->config.guests_per_address > 0) {
+    if (charged || draw->recorded)
+        user = intern(to, &to->users, key, len);
+    if (charged && asked->kind == LINK_USER_GUEST && place->config.guests_per_address > 0) {
         len = key_address(key, &asked->address);
         address = intern(to, &to->addresses, key, len);
     }
@@ -139,7 +143,7 @@ static void write_check(struct batch_builder *to, uint8_t *at, const struct plac
 static void put_columns(struct batch_builder *to, const struct place *place, const struct batch *batch,
                         const struct batch_tile *in)
 {
-    bool checked = batch->cooldown_ms > 0;
+    bool charged = batch->cooldown_ms > 0, checked = charged || batch->recorded > 0;
     uint8_t *updates = (uint8_t *)reserve(to, (size_t)in->sent * UPDATE_LEN);
     uint8_t *users = (uint8_t *)reserve(to, (size_t)in->sent * USER_LEN);
     uint8_t *checks = (uint8_t *)reserve(to, checked ? (size_t)in->sent * CHECK_LEN : 0);
@@ -151,7 +155,7 @@ static void put_columns(struct batch_builder *to, const struct place *place, con
         updates[UPDATE_LEN * i + 2] = draw->asked.color;
         bytes_set_u64(users + USER_LEN * i, draw->asked.user);
         if (checked)
-            write_check(to, checks + CHECK_LEN * i, place, &draw->asked);
+            write_check(to, checks + CHECK_LEN * i, place, draw, charged);
         i++;
     }
     put(to, updates, i * UPDATE_LEN);
@@ -211,7 +215,7 @@ void batch_build(struct place *place, const struct batch *batch, struct batch_ar
     struct batch_builder *to = place->builder;
     to->key_count = to->arg_count = to->arena_used = 0;
     to->users.count = to->addresses.count = 0;
-    if (batch->cooldown_ms > 0) {
+    if (batch->cooldown_ms > 0 || batch->recorded > 0) {
         memset(to->users.slots, 0, sizeof to->users.slots);
         memset(to->addresses.slots, 0, sizeof to->addresses.slots);
     }

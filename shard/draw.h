@@ -20,6 +20,7 @@ struct draw {
     bool decided;   // its verdict is known without Redis, but waits for those before it
     bool uncertain; // an earlier attempt may have placed it
     bool not_owner; // the answer is NOT_OWNER
+    bool recorded;  // with cooldown 0: made with a cooldown, so only the user's record knows it. Never placed now
 };
 
 // First in, first out. Zeroed memory is an empty list.

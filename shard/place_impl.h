@@ -44,6 +44,7 @@ struct batch_tile {
     struct place_tile *tile;
     struct draw_list draws; // all, in order; those `decided` are not sent
     uint16_t sent;          // draws that are
+    uint16_t recorded;      // of these, cooldown 0
     uint16_t windows_from;  // into batch->windows, cooldown 0
     uint16_t windows_count;
 };
@@ -59,6 +60,7 @@ struct batch {
     uint16_t tile_count;
     uint16_t sent;
     uint16_t window_count;
+    uint16_t recorded; // cooldown 0: draws that are looked up in their users' records
     uint32_t cooldown_ms;
     struct monotime sent_at;
     struct batch_tile tiles[LIMIT_BATCH_DRAWS];

@@ -74,6 +74,13 @@ struct windows_entry *windows_get(struct windows *windows, struct windows_tile *
     return entry;
 }
 
+const struct window *windows_find(const struct windows_tile *tile, const struct windows_key *key)
+{
+    const struct windows_entry *entry;
+    HASH_FIND(hh, tile->table, key, sizeof *key, entry);
+    return entry != NULL ? &entry->window : NULL;
+}
+
 void windows_touch(struct windows *windows, struct windows_entry *entry, struct monotime now)
 {
     entry->used = now;

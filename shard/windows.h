@@ -55,6 +55,8 @@ void windows_fini(struct windows *windows);
 // call of this, windows_clear or windows_expire.
 struct windows_entry *windows_get(struct windows *windows, struct windows_tile *tile, const struct windows_key *key,
                                   struct monotime now);
+// Only finds it; NULL when there is none.
+const struct window *windows_find(const struct windows_tile *tile, const struct windows_key *key);
 // It was used.
 void windows_touch(struct windows *windows, struct windows_entry *entry, struct monotime now);
 // Forgets those of a tile.

@@ -2,7 +2,7 @@
 -- does not roll back. Numbers are decimal text unless said otherwise; packed integers are little-endian.
 --
 -- KEYS     of each tile in turn: {t:…}:meta, :px, :last, :log, :dup0, :dup1;
---          then, with a cooldown: {u:…}:… of each user of the batch, {a:…} of each guest's address in it
+--          then {u:…}:… of each user to be looked up: with a cooldown all of the batch; {a:…} of each guest's address in it
 -- ARGV     1 incarnation (16 hex), 2 cooldown in ms, 3 guests_per_address (0 = off), 4 count of tiles, 5 count of users,
 --          then of each tile in turn a head of 8:
 --            1 epoch of the taking
@@ -11,7 +11,7 @@
 --            4 channel
 --            5 updates of all draws: offset u16, color u8 each
 --            6 users of all draws: u64 each
---            7 with a cooldown, what the checks need of each draw: nonce u32, color u8, x u16, y u16, number of its user
+--            7 when there are users, what the checks need of each draw: nonce u32, color u8, x u16, y u16, number of its user
 --              u16, number of its address u16 (both from 1 in the order of KEYS; address 0 = not a guest); else empty
 --            8 with cooldown 0, count c of the connections that these draws came from; else 0
 --          then, of that tile, n times: #offset, color, seq (base + 1, base + 2, …);
@@ -21,7 +21,9 @@
 --          what became of each draw, or empty when all were placed:
 --            1 when placed now, else 0, u8; verdict u8; seq u32; next nonce u32; wait in ms u32
 --
--- With cooldown 0 nothing but the fence is checked here: who owns the tile has recognised the duplicates already.
+-- With cooldown 0 nothing but the fence is checked here: who owns the tile has recognised the duplicates already. Except of
+-- draws that were made while there was a cooldown: they have a user, whose record knows whether they were placed, and they are
+-- never placed now. All others have user 0 then.
 -- A user's record that is not one of ours (damaged, or of a later layout) is left alone, and the user's draws are READ_ONLY.
 --
 -- The steps have the names that they have in a Redis Cluster: reserve is of a user's slot, spend of an address', apply
@@ -30,6 +32,7 @@ local FENCED, REWOUND = 1, 2
 local PLACED, COOLDOWN, STALE, READ_ONLY, ALLOWANCE = 0, 1, 2, 5, 8
 local TILE_KEYS, HEAD_LEN, TILE_HEAD_LEN = 6, 5, 8
 local GENERATION_MS, READ_ONLY_WAIT_MS = 120000, 1000
+local FIRST_COUNTED = 2147483649 -- of the nonces of draws with cooldown 0
 local RECORD_LEN, RECORD_LAYOUT = 24, 1
 
 local KEYS, ARGV, call, pcall, sub, floor = KEYS, ARGV, redis.call, redis.pcall, string.sub, math.floor
@@ -115,6 +118,16 @@ local function reserve(user, nonce, content)
     end
 end
 
+-- With cooldown 0, a draw that was made with one: placed before, or never.
+local function recognise(user, nonce, content)
+    if user.damaged then
+        return {READ_ONLY, 0, READ_ONLY_WAIT_MS, nonce}
+    elseif nonce == user.nonce and content == user.content then
+        return {PLACED, user.seq, 0, FIRST_COUNTED}
+    end
+    return {STALE, 0, 0, FIRST_COUNTED}
+end
+
 -- ---- Spend: have the guests of this address placed enough? ------------------------------------------------------------
 
 local addresses = {}
@@ -153,24 +166,37 @@ local function spend(address)
     address.changed = true
 end
 
+-- The verdict of a draw that is not placed now; nil: it is.
+local function verdict_of(number, address_number, nonce, content)
+    if cooldown == 0 then
+        return number > 0 and recognise(user_of(number), nonce, content) or nil
+    end
+    local verdict = reserve(user_of(number), nonce, content)
+    if not verdict and allowance > 0 and address_number > 0 then
+        verdict = spend(address_of(address_number))
+    end
+    return verdict
+end
+
 -- Decides each draw of a tile: tile.accepted has the numbers of those to be placed.
 local function check(tile)
     local accepted, verdicts, base, all = {}, {}, tonumber(tile.base), true
     for i = 1, tile.count do
         local nonce, content, user_number, address_number = unpack_struct('<I4c5I2I2', tile.draws, 13 * i - 12)
-        local user = user_of(user_number)
-        local verdict = reserve(user, nonce, content)
-        if not verdict and allowance > 0 and address_number > 0 then
-            verdict = spend(address_of(address_number))
-        end
+        local verdict = verdict_of(user_number, address_number, nonce, content)
         if verdict then
             all = false
+            local user = users[user_number]
             verdicts[i] = pack('<BBI4I4I4', 0, verdict[1], verdict[2], verdict[4] or user.nonce + 1, verdict[3])
         else
             accepted[#accepted + 1] = i
-            user.nonce, user.content, user.seq, user.landed = nonce, content, base + #accepted, now
-            user.changed = true
-            verdicts[i] = pack('<BBI4I4I4', 1, PLACED, user.seq, nonce + 1, cooldown)
+            local seq = base + #accepted
+            if cooldown > 0 then
+                local user = users[user_number]
+                user.nonce, user.content, user.seq, user.landed = nonce, content, seq, now
+                user.changed = true
+            end
+            verdicts[i] = pack('<BBI4I4I4', 1, PLACED, seq, nonce + 1, cooldown)
         end
     end
     tile.accepted, tile.verdicts = accepted, all and '' or table.concat(verdicts)
@@ -259,7 +285,7 @@ for number = 1, tile_count do
     tiles[number], at = read_tile(number, at)
     fence(tiles[number])
 end
-if cooldown > 0 then
+if user_count > 0 then
     for _, tile in ipairs(tiles) do
         if tile.status == 0 then
             check(tile)

@@ -224,7 +224,7 @@ export class FakeGateway {
   #welcome(client, data) {
     const bytes = Buffer.alloc(40);
     this.#canvasHead(bytes, 0x81);
-    bytes.writeUInt32LE(this.nonce + 1, 20);
+    bytes.writeUInt32LE(this.cooldownMs > 0 ? this.nonce + 1 : 2 ** 31 + 1, 20);
     bytes.writeUInt32LE(this.#wait(), 24);
     bytes.writeUInt32LE(this.online, 28);
     bytes.writeBigUInt64LE(USER, 32);
@@ -270,7 +270,7 @@ export class FakeGateway {
     bytes.writeUInt16LE(draw.x, 2);
     bytes.writeUInt16LE(draw.y, 4);
     bytes.writeUInt32LE(draw.nonce, 8);
-    bytes.writeUInt32LE(this.nonce + 1, 12);
+    bytes.writeUInt32LE(this.cooldownMs > 0 ? this.nonce + 1 : draw.nonce + 1, 12);
     bytes.writeUInt32LE(verdict.waitMs ?? this.#wait(), 16);
     bytes.writeUInt32LE(verdict.seq, 20);
     client.socket.send(bytes);
@@ -279,9 +279,9 @@ export class FakeGateway {
   /** @param {{ color: number, x: number, y: number, nonce: number }} draw */
   #judge({ color, x, y, nonce }) {
     if (this.readOnly) return { code: 5, waitMs: 1000 };
-    if (this.cooldownMs > 0 && nonce !== this.nonce + 1) return { code: 2 };
+    if (this.cooldownMs > 0 ? nonce !== this.nonce + 1 : nonce < 2 ** 31) return { code: 2 };
     if (this.#wait() > 0) return { code: 1 };
-    this.nonce = nonce;
+    if (this.cooldownMs > 0) this.nonce = nonce;
     this.landed = performance.now();
     return { code: 0, seq: this.place(x, y, color, this.me.name) };
   }

@@ -119,9 +119,10 @@ def unpack(data):
 # ---- Links ---------------------------------------------------------------------------------------------------------------
 
 
-def draw_bytes(draw_id, user, x, y, color, nonce, connection=1, kind=1, address="192.0.2.1"):
+def draw_bytes(draw_id, user, x, y, color, nonce, connection=1, kind=1, address="192.0.2.1", counted=2**31):
+    """A draw of FORWARD. Nonces count from 1; `counted` is what is added to those of draws with cooldown 0."""
     mapped = b"\0" * 10 + b"\xff\xff" + socket.inet_aton(address)
-    return struct.pack("<IIHHBBHQQ", draw_id, nonce, x, y, color, kind, 0, user, connection) + mapped
+    return struct.pack("<IIHHBBHQQ", draw_id, nonce + counted, x, y, color, kind, 0, user, connection) + mapped
 
 
 class Link:
@@ -274,6 +275,14 @@ class Gateway:
         self.order = {}  # draw → number, to put back what came back in its first order
         self.not_owner = self.lost = 0
         self.reread_at = 0.0
+        self._counted = None
+
+    @property
+    def counted(self):
+        """What nonces of the tests are short of: with cooldown 0 a client counts from 2^31 + 1."""
+        if self._counted is None:
+            self._counted = 2**31 if self.client.hget("{cluster}:config", "cooldown_ms") == b"0" else 0
+        return self._counted
 
     def submit(self, draw):
         self.order[draw] = len(self.order)
@@ -327,8 +336,8 @@ class Gateway:
                 self.next_id = (self.next_id + 1) % (1 << 32)
                 self.flying[self.next_id] = (draw, tile, link)
                 home[1] += 1
-                outgoing[link].append(draw_bytes(self.next_id, draw.user, draw.x, draw.y, draw.color, draw.nonce,
-                                                 **draw.other))
+                outgoing[link].append(draw_bytes(self.next_id, draw.user, draw.x, draw.y, draw.color,
+                                                 draw.nonce, counted=self.counted, **draw.other))
         for link, draws in outgoing.items():
             if draws:
                 link.forward(self.view, draws)
@@ -349,7 +358,8 @@ class Gateway:
                     if isinstance(answer, Verdict):
                         draw, tile, _ = self.flying.pop(answer.id)
                         assert draw.verdict is None, "answered once"
-                        draw.verdict = answer
+                        counted = min(self.counted, answer.next_nonce)
+                        draw.verdict = answer._replace(next_nonce=answer.next_nonce - counted)
                         self.homes[tile][1] -= 1
                     else:
                         draw, tile, _ = self.flying.pop(answer[1])

@@ -9,10 +9,10 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from tessera import http
-from tessera.client import Client, all_tiles
+from tessera.client import Client, all_tiles, new_connection_id
 from tessera.ctl import AUTH, DONE, REFUSED, UNKNOWN, USAGE, Ctl
 from tessera.procs import build_dir, clean_env, free_port, wait_until
-from tessera.protocol import Verdict
+from tessera.protocol import FIRST_COUNTED, Verdict
 
 ALL = all_tiles(512, 512)
 
@@ -193,6 +193,48 @@ def lone_cluster(tmp_path_factory):
     from tessera.cluster import Cluster
     with Cluster(tmp_path_factory.mktemp("ctl") / "cluster", shards=1, gateways=0, admin=True) as cluster:
         yield cluster
+
+
+def test_a_draw_repeated_over_a_change_of_the_rule_is_placed_once(make_cluster):
+    """The cooldown becomes more than 0, and 0 again, while draws are under way of which the player does not know what became."""
+    cluster = make_cluster(admin=True, gateways=1)
+    ctl, gateway = Ctl(cluster), cluster.gateways[0]
+
+    async def run():
+        token, connection = gateway.session().token, new_connection_id()
+
+        def again():
+            client = Client(gateway.ws_url, token, ALL, connection)
+            client.raw_nonces = True
+            return client
+
+        async def rule(client, cooldown):
+            result = await ask(ctl, "set", "cooldown", cooldown)
+            await client.until(lambda: client.config and client.config.version == result["version"], 5, "CONFIG")
+
+        async with again() as a:
+            first = await a.draw(1, 1, 1, FIRST_COUNTED)
+            assert (first.code, first.seq) == (Verdict.PLACED, 1)
+            await rule(a, "100ms")
+            assert [(v.code, v.seq) for v in [await a.draw(1, 1, 1, FIRST_COUNTED)]] == [(Verdict.PLACED, 1)]
+            never = await a.draw(2, 1, 1, FIRST_COUNTED + 1)
+            assert (never.code, never.next_nonce) == (Verdict.STALE, 1)
+            assert (await a.draw(2, 1, 1, 1)).seq == 2
+        # The same over a new socket and with a new owner of the tile, who has it from Redis.
+        for shard in cluster.shards:
+            shard.proc.kill()
+            shard.start()
+        async with again() as b:
+            assert b.welcome.next_nonce == 2
+            assert (await b.draw(1, 1, 1, FIRST_COUNTED)).seq == 1
+            await rule(b, "0")
+            repeated = await b.draw(2, 1, 1, 1)
+            assert (repeated.code, repeated.seq) == (Verdict.PLACED, 2)
+            assert (await b.draw(3, 1, 1, 2)).code is Verdict.STALE
+            assert (await b.draw(3, 1, 1, FIRST_COUNTED + 1)).seq == 3
+
+    asyncio.run(run())
+    assert len(cluster.canvas().all_placements()) == 3
 
 
 # ---- Who may ---------------------------------------------------------------------------------------------------------

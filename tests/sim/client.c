@@ -8,6 +8,7 @@
 
 #include "common/core/bytes.h"
 #include "common/core/replica.h"
+#include "proto/limits.h"
 #include "proto/link_proto.h"
 #include "proto/verdict.h"
 #include "proto/ws_proto.h"
@@ -256,6 +257,8 @@ static void on_welcome(struct client *client, const struct ws_welcome *welcome)
         client->ready_us = sim_now_us() + (int64_t)welcome->wait_ms * 1000;
     expire(client);
     if (all.settings.cooldown_ms > 0 && client->pending_count == 0 && !outdated)
+        client->next_nonce = welcome->next_nonce;
+    if (all.settings.cooldown_ms == 0 && client->next_nonce < NONCE_COUNTED)
         client->next_nonce = welcome->next_nonce;
     for (uint32_t i = 0; i < client->pending_count; i++)
         send_draw(client, &client->pending[i]);

@@ -2,6 +2,7 @@
 
 #include <stdlib.h>
 
+#include "proto/limits.h"
 #include "proto/verdict.h"
 
 #define REPEAT_MS 200      // after UNAVAILABLE
@@ -42,7 +43,7 @@ struct load_draws *load_draws_new(uint32_t window, uint32_t cooldown_ms)
         return NULL;
     draws->window = window;
     draws->cooldown_ms = cooldown_ms;
-    draws->next = draws->oldest = 1;
+    draws->next = draws->oldest = draws->cooldown_ms > 0 ? 1 : NONCE_COUNTED_FIRST;
     draws->slot_count = slot_count;
     return draws;
 }

@@ -120,6 +120,26 @@ static void store_windows(struct fake_tile *tile, const struct batch_arg *args, 
     }
 }
 
+// With cooldown 0, a draw that was made with one: whether its user's record has it. It is not placed now.
+static void recognise(const struct fake_redis *fake, const struct batch_arg *key, const uint8_t *asked,
+                      uint8_t *verdict)
+{
+    uint64_t hash = mix_fnv1a(key->data, key->len);
+    bool same = false;
+    uint32_t seq = 0;
+    for (size_t at = 0; at < FAKE_USERS && fake->users[at].key != 0; at++) {
+        if (fake->users[at].key != hash)
+            continue;
+        same = fake->users[at].nonce == bytes_get_u32(asked) && memcmp(fake->users[at].content, asked + 4, 5) == 0;
+        seq = fake->users[at].seq;
+    }
+    verdict[0] = 0;
+    verdict[1] = same ? VERDICT_PLACED : VERDICT_STALE;
+    bytes_set_u32(verdict + 2, same ? seq : 0);
+    bytes_set_u32(verdict + 6, NONCE_COUNTED_FIRST);
+    bytes_set_u32(verdict + 10, 0);
+}
+
 // Whether the draw is placed, by its user's record; writes the verdict.
 static bool check(struct fake_redis *fake, const struct batch_arg *user_keys, const uint8_t *asked, uint32_t next_seq,
                   uint64_t cooldown, uint8_t *verdict)
@@ -170,7 +190,7 @@ static void write_one(struct fake_tile *tile, const struct batch_arg *draw, cons
 struct script {
     struct fake_redis *fake;
     const struct batch_arg *user_keys;
-    uint64_t owner, cooldown;
+    uint64_t owner, cooldown, users;
     size_t used; // of fake->reply
 };
 
@@ -186,7 +206,7 @@ static void place_tile(struct script *script, struct tile which, const struct ba
     key_tile(channel, which, KEY_TILE_BUS);
     assert_true(is_text(&args[3], channel));
     assert_true(count >= 1 && args[4].len == 3 * count && args[5].len == 8 * count);
-    assert_int_equal(args[6].len, script->cooldown > 0 ? 13 * count : 0);
+    assert_int_equal(args[6].len, script->users > 0 ? 13 * count : 0);
     *result = (struct batch_result){0};
     if (number(&args[0]) != tile->epoch || script->owner != tile->owner)
         result->status = 1;
@@ -200,6 +220,20 @@ static void place_tile(struct script *script, struct tile which, const struct ba
     for (size_t i = 0; i < count; i++) {
         const uint8_t *checked = (const uint8_t *)args[6].data + 13 * i;
         assert_int_equal(number(&draws[3 * i + 2]), base + i + 1);
+        if (script->cooldown == 0 && script->users > 0) {
+            uint16_t user = bytes_get_u16(checked + 9);
+            assert_int_equal(bytes_get_u16(checked + 11), 0);
+            if (user > 0) {
+                recognise(fake, &script->user_keys[user - 1], checked, verdicts + 14 * i);
+                continue;
+            }
+            uint8_t *verdict = verdicts + 14 * i;
+            verdict[0] = 1;
+            verdict[1] = VERDICT_PLACED;
+            bytes_set_u32(verdict + 2, tile->seq + 1);
+            bytes_set_u32(verdict + 6, bytes_get_u32(checked) + 1);
+            bytes_set_u32(verdict + 10, 0);
+        }
         if (script->cooldown > 0 &&
             !check(fake, script->user_keys, checked, tile->seq + 1, script->cooldown, verdicts + 14 * i))
             continue;
@@ -226,6 +260,7 @@ size_t fake_place(struct fake_redis *fake, const struct batch_args *args)
         .user_keys = args->keys + TILE_KEYS * tiles,
         .owner = strtoull(owner, NULL, 16),
         .cooldown = number(&args->args[1]),
+        .users = number(&args->args[4]),
     };
     fake->scripts++;
     assert_true(args->key_count >= TILE_KEYS * tiles + number(&args->args[4]));

@@ -16,6 +16,7 @@ struct scene {
     struct monotime now;
     uint64_t view;
     uint32_t id;
+    uint32_t nonces;             // what is added to those of the tests: with cooldown 0 they are others
     struct link_verdict verdict; // of the last draw that was decided at once
 };
 
@@ -44,6 +45,7 @@ static void open_scene(struct scene *scene, uint32_t cooldown_ms, uint32_t waiti
     const struct place_options options = {.address = ME, .incarnation = INCARNATION, .waiting_max = waiting_max};
     *scene = (struct scene){.place = place_new(&options), .redis = fake_new(), .now = {1000000}};
     assert_non_null(scene->place);
+    scene->nonces = cooldown_ms == 0 ? NONCE_COUNTED : 0;
     set_config(scene, cooldown_ms);
     place_peer_open(scene->place, PEER);
     place_connected(scene->place);
@@ -61,13 +63,15 @@ static void close_scene(struct scene *scene)
 static enum place_result ask(struct scene *scene, uint64_t user, uint16_t x, uint8_t color, uint32_t nonce)
 {
     const struct link_draw draw = {.id = ++scene->id,
-                                   .nonce = nonce,
+                                   .nonce = scene->nonces + nonce,
                                    .x = x,
                                    .color = color,
                                    .kind = LINK_USER_GUEST,
                                    .user = user,
                                    .connection = 7};
-    return place_draw(scene->place, scene->now, PEER, &draw, &scene->verdict);
+    enum place_result result = place_draw(scene->place, scene->now, PEER, &draw, &scene->verdict);
+    scene->verdict.next_nonce -= scene->nonces;
+    return result;
 }
 
 static void take_all(struct scene *scene)
@@ -98,6 +102,7 @@ static void expect_verdict(struct scene *scene, uint32_t id, uint8_t code, uint3
     assert_int_equal(draw->verdict.code, code);
     assert_int_equal(draw->verdict.seq, seq);
     scene->verdict = draw->verdict;
+    scene->verdict.next_nonce -= scene->nonces;
     place_release(scene->place, draw);
 }
 
@@ -282,7 +287,7 @@ static void test_the_worst_batch_fits(void **state)
     place_set_config(scene.place, &config);
     for (uint16_t i = 0; i < LIMIT_BATCH_DRAWS; i++) {
         struct link_draw draw = {.id = i,
-                                 .nonce = UINT32_MAX,
+                                 .nonce = INT32_MAX,
                                  .x = (uint16_t)(65535 - FAKE_EDGE * i),
                                  .y = 65535,
                                  .color = 31,
@@ -611,7 +616,7 @@ static void test_a_repetition_of_what_was_not_placed(void **state)
     struct scene scene;
     struct batch_args args;
     const struct link_draw again = {
-        .id = 77, .nonce = 1, .color = 1, .kind = LINK_USER_GUEST, .user = 1, .connection = 7};
+        .id = 77, .nonce = NONCE_COUNTED_FIRST, .color = 1, .kind = LINK_USER_GUEST, .user = 1, .connection = 7};
     open_scene(&scene, 0, 0);
     place_peer_open(scene.place, PEER + 1);
     ask(&scene, 1, 0, 1, 1);
@@ -624,6 +629,64 @@ static void test_a_repetition_of_what_was_not_placed(void **state)
     assert_true(run_batch(&scene));
     expect_verdict(&scene, 77, VERDICT_PLACED, 1);
     assert_int_equal(fake_tile(scene.redis, (struct tile){0, 0})->seq, 1);
+    close_scene(&scene);
+}
+
+// The cooldown becomes more, and 0 again, while draws are under way of which nobody knows what became. Repeated, each
+// is judged by the rule that it was made under: PLACED once, wherever it was placed.
+static void test_the_rule_changes_under_draws(void **state)
+{
+    (void)state;
+    struct scene scene;
+    open_scene(&scene, 0, 0);
+    scene.nonces = 0; // as they are
+    ask(&scene, 1, 0, 1, NONCE_COUNTED_FIRST);
+    ask(&scene, 1, 1, 1, NONCE_COUNTED_FIRST + 1);
+    take_all(&scene);
+    assert_true(run_batch(&scene));
+    expect_verdict(&scene, 1, VERDICT_PLACED, 1);
+    expect_verdict(&scene, 2, VERDICT_PLACED, 2);
+
+    set_config(&scene, 1000);
+    ask(&scene, 1, 0, 1, NONCE_COUNTED_FIRST);     // its verdict was lost
+    ask(&scene, 1, 2, 1, NONCE_COUNTED_FIRST + 2); // it never arrived
+    ask(&scene, 1, 2, 1, 1);                       // the first of the other rule
+    ask(&scene, 1, 0, 1, NONCE_COUNTED_FIRST);
+    assert_true(run_batch(&scene));
+    expect_verdict(&scene, 3, VERDICT_PLACED, 2);
+    expect_verdict(&scene, 4, VERDICT_STALE, 0);
+    assert_int_equal(scene.verdict.next_nonce, 1);
+    expect_verdict(&scene, 5, VERDICT_PLACED, 3);
+    expect_verdict(&scene, 6, VERDICT_PLACED, 2);
+
+    // Another owner knows it from Redis.
+    place_disconnected(scene.place, scene.now);
+    place_connected(scene.place);
+    assert_true(place_next_view(scene.place));
+    read_view(&scene, true);
+    ask(&scene, 1, 1, 1, NONCE_COUNTED_FIRST + 1);
+    take_all(&scene);
+    assert_false(run_batch(&scene));
+    expect_verdict(&scene, 7, VERDICT_PLACED, 2);
+
+    set_config(&scene, 0);
+    ask(&scene, 1, 2, 1, 1);                       // its verdict was lost
+    ask(&scene, 1, 3, 1, NONCE_COUNTED_FIRST + 3); // new, in the same batch
+    ask(&scene, 1, 4, 1, 2);                       // never arrived
+    ask(&scene, 1, 5, 1, NONCE_COUNTED_FIRST + 4);
+    ask(&scene, 1, 2, 1, 1);
+    assert_true(run_batch(&scene));
+    expect_verdict(&scene, 8, VERDICT_PLACED, 3);
+    expect_verdict(&scene, 9, VERDICT_PLACED, 4);
+    expect_verdict(&scene, 10, VERDICT_STALE, 0);
+    assert_int_equal(scene.verdict.next_nonce, NONCE_COUNTED_FIRST);
+    expect_verdict(&scene, 11, VERDICT_PLACED, 5);
+    expect_verdict(&scene, 12, VERDICT_PLACED, 3);
+    // And what the windows say of where they are is right, though the batch had others among them.
+    ask(&scene, 1, 5, 1, NONCE_COUNTED_FIRST + 4);
+    assert_false(run_batch(&scene));
+    expect_verdict(&scene, 13, VERDICT_PLACED, 5);
+    assert_int_equal(fake_tile(scene.redis, (struct tile){0, 0})->seq, 5);
     close_scene(&scene);
 }
 
@@ -852,6 +915,7 @@ int main(void)
         cmocka_unit_test(test_held_for_500_ms),
         cmocka_unit_test(test_a_closed_link_takes_its_draws_along),
         cmocka_unit_test(test_a_repetition_of_what_was_not_placed),
+        cmocka_unit_test(test_the_rule_changes_under_draws),
         cmocka_unit_test(test_leaving),
         cmocka_unit_test(test_the_windows_come_with_the_tile),
         cmocka_unit_test(test_windows_that_do_not_fit),

@@ -249,7 +249,7 @@ static void draw_arrives(struct world *world)
     struct drawn *drawn = &world->draws[world->count++];
     drawn->tile = roll(world, TILES);
     drawn->asked = (struct link_draw){
-        .nonce = ++world->nonces[connection],
+        .nonce = NONCE_COUNTED + ++world->nonces[connection],
         .x = (uint16_t)(drawn->tile * FAKE_EDGE + roll(world, 8)),
         .color = (uint8_t)(1 + roll(world, 31)),
         .kind = LINK_USER_GUEST,

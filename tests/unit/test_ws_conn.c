@@ -237,7 +237,7 @@ static void test_without_a_cooldown_nobody_is_read(void **state)
     say_hello();
     assert_int_equal(next_packet(), 2 + WS_WELCOME_LEN);
     assert_int_equal(ws_decode_welcome(packet + 2, WS_WELCOME_LEN, &welcome), 0);
-    assert_int_equal(welcome.next_nonce, 1);
+    assert_int_equal(welcome.next_nonce, NONCE_COUNTED_FIRST);
     assert_null(edge_fakes.user_cb);
 }
 

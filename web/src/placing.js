@@ -16,6 +16,8 @@ const SETTLE_MS = 10000;
 /** Unanswered draws without a cooldown; also keeps their nonces well within the 256 that the server remembers. */
 const IN_FLIGHT_MAX = 64;
 const NONCE_WINDOW = 200;
+/** Nonces above this one are counted by the page itself, without a cooldown. */
+const COUNTED = 2 ** 31;
 
 /**
  * @typedef {'cooldown' | 'stale' | 'badColor' | 'outOfBounds' | 'readOnly' | 'overloaded' | 'allowance' | 'locked' | 'banned'
@@ -65,9 +67,9 @@ export class Placing {
   cooldownMs = 0;
   readOnly = false;
   live = false;
-  #nextNonce = 1;
+  #nextNonce = 1; // as the server said last; above COUNTED: the page counts by itself
   #verdictAt = -Infinity;
-  #counter = 0; // cooldown 0: the page numbers its draws itself
+  #counter = COUNTED;
 
   /** Why a draw would be refused without asking, or null. @param {number} now @returns {Reason | null} */
   obstacle(now) {
@@ -171,8 +173,10 @@ export class Placing {
     return effects;
   }
 
+  // The server's last word tells by which rule it numbers, not the cooldown that the page knows: a change of it may have overtaken
+  // a verdict. A draw by the wrong rule is STALE, and goes again by the right one.
   #newNonce() {
-    return this.cooldownMs > 0 ? this.#nextNonce : ++this.#counter;
+    return this.#nextNonce > COUNTED ? ++this.#counter : this.#nextNonce;
   }
 
   /** @param {number} now @param {Pending} draw @param {number} seq @param {SeqOf} seqOf @returns {Effect[]} */

@@ -10,7 +10,7 @@ import math
 
 from tessera.client import REFUSED as CANNOT_CONNECT
 from tessera.client import Client, new_connection_id
-from tessera.protocol import Verdict
+from tessera.protocol import FIRST_COUNTED, Verdict
 
 from .history import ACKNOWLEDGED, REFUSED, UNKNOWN
 
@@ -59,7 +59,7 @@ class Player:
         self.connection = new_connection_id()
         self.replicas = {}
         self.pending = {}  # nonce -> Draw, oldest first
-        self.nonce = 1  # next of our own, with cooldown 0
+        self.nonce = FIRST_COUNTED  # next of our own, with cooldown 0
         self.not_before = 0
         self.look_at = 0
         self.again = []  # (due, draw): to be sent again, in this order

@@ -8,7 +8,7 @@ import asyncio
 import random
 
 from .client import REFUSED, Client, new_connection_id
-from .protocol import Verdict
+from .protocol import FIRST_COUNTED, Verdict
 
 WINDOW = 200  # unanswered nonces stay within this of each other; the protocol allows 255
 RETRY = (Verdict.OVERLOADED, Verdict.READ_ONLY, Verdict.COOLDOWN)
@@ -27,7 +27,7 @@ class Player:
         self.connection = new_connection_id()
         self.replicas = {}
         self.pending = {}  # nonce -> (x, y, color), oldest first
-        self.nonce = 1  # next of our own, with cooldown 0
+        self.nonce = FIRST_COUNTED  # next of our own, with cooldown 0
         self.client = None
         self.connects = 0
         self.stale = 0

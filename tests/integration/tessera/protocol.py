@@ -55,6 +55,9 @@ def resume(watch):
     return struct.pack("<BBH", 0x04, 0, len(watch)) + entries(watch)
 
 
+FIRST_COUNTED = 2**31 + 1  # the first nonce of a client that counts for itself, with cooldown 0
+
+
 # ---- gateway to client -----------------------------------------------------------------------------------------------
 
 

@@ -3,6 +3,7 @@ import { test } from 'node:test';
 import { Placing } from '../../../web/src/placing.js';
 import { remaining } from '../../../web/src/cooldown.js';
 
+const COUNTED = 2 ** 31;
 const PLACED = 0, COOLDOWN = 1, STALE = 2, READ_ONLY = 5, UNAVAILABLE = 7, BANNED = 10;
 const at = (seq) => () => seq;
 
@@ -120,26 +121,26 @@ test('a refusal by rule says nothing of a draw that may have been placed before:
 });
 
 test('unanswered draws are sent again in their order after a reconnection; too old ones are given up', () => {
-  const placing = live(0);
+  const placing = live(0, COUNTED + 1);
   const nonces = [1, 2, 3].map((x) => placing.draw(x * 100, x, 0, 1)[0].draw.nonce);
-  assert.deepEqual(nonces, [1, 2, 3], 'without a cooldown the page counts itself');
+  assert.deepEqual(nonces, [1, 2, 3].map((n) => COUNTED + n), 'without a cooldown the page counts itself');
   placing.disconnected();
-  const again = placing.welcomed(500, { cooldownMs: 0, nextNonce: 77, waitMs: 0, readOnly: false });
-  assert.deepEqual(again.map((it) => [it.type, it.draw.nonce]), [['send', 1], ['send', 2], ['send', 3]]);
+  const again = placing.welcomed(500, { cooldownMs: 0, nextNonce: COUNTED + 1, waitMs: 0, readOnly: false });
+  assert.deepEqual(again.map((it) => [it.type, it.draw.nonce]), [1, 2, 3].map((n) => ['send', COUNTED + n]));
   placing.disconnected();
-  const late = placing.welcomed(60250, { cooldownMs: 0, nextNonce: 77, waitMs: 0, readOnly: false });
+  const late = placing.welcomed(60250, { cooldownMs: 0, nextNonce: COUNTED + 1, waitMs: 0, readOnly: false });
   assert.deepEqual(types(late), ['rolledBack unknown', 'rolledBack unknown', 'send']);
 });
 
 test('without a cooldown many may be under way; not without end', () => {
-  const placing = live(0);
+  const placing = live(0, COUNTED + 1);
   for (let i = 0; i < 64; i++) assert.equal(placing.draw(0, i, 0, 1).length, 1);
   assert.equal(placing.obstacle(0), 'busy');
   assert.deepEqual(placing.draw(0, 0, 0, 1), []);
 });
 
 test('without a cooldown nonces stay within the window that the server remembers', () => {
-  const placing = live(0);
+  const placing = live(0, COUNTED + 1);
   const [{ draw: stuck }] = placing.draw(0, 0, 0, 1);
   let most = 0;
   for (let i = 0; i < 400 && placing.obstacle(0) === null; i++) {
@@ -148,6 +149,26 @@ test('without a cooldown nonces stay within the window that the server remembers
     placing.verdict(0, verdict(draw, PLACED, { seq: 0 }), at(1));
   }
   assert.ok(most - stuck.nonce < 256 && most > 150);
+});
+
+test('the cooldown becomes 0, and more again: the next draw is numbered by the rule of the server', () => {
+  const placing = live(5000, 8);
+  placing.cooldownMs = 0; // CONFIG says
+  const [{ draw }] = placing.draw(0, 1, 1, 1);
+  assert.equal(draw.nonce, 8, 'the server has not yet named a nonce of the other kind');
+  assert.deepEqual(types(placing.verdict(1, verdict(draw, STALE, { nextNonce: COUNTED + 1 }), at(0))), ['send']);
+  assert.equal(draw.nonce, COUNTED + 1);
+  placing.verdict(2, verdict(draw, PLACED, { seq: 1 }), at(1));
+  assert.equal(placing.draw(3, 1, 2, 1)[0].draw.nonce, COUNTED + 2, 'no nonce of its own twice');
+  placing.cooldownMs = 5000;
+  const [pending] = placing.unanswered();
+  assert.deepEqual(types(placing.verdict(4, verdict(pending, STALE, { nextNonce: 9 }), at(1))), ['send']);
+  assert.equal(pending.nonce, 9);
+  placing.verdict(5, verdict(pending, PLACED, { nextNonce: 10, waitMs: 0, seq: 2 }), at(2));
+  placing.cooldownMs = 0;
+  const [{ draw: last }] = placing.draw(6, 1, 3, 1);
+  placing.verdict(7, verdict(last, STALE, { nextNonce: COUNTED + 1 }), at(2));
+  assert.equal(last.nonce, COUNTED + 3, 'it goes on counting where it was');
 });
 
 test('answers that nobody waits for change nothing but what is known', () => {

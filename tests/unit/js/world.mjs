@@ -193,9 +193,15 @@ export class World {
     return this.watch(link, view, type === 0x01 ? 12 : 4, type === 0x04);
   }
 
+  // By the rule of now; without a cooldown, after a draw of that rule.
+  nextNonce(nonce = 2 ** 31) {
+    if (this.cooldownMs > 0) return this.nonce + 1;
+    return nonce >= 2 ** 31 ? nonce + 1 : 2 ** 31 + 1;
+  }
+
   welcome() {
     const { width, height, edge, cooldownMs, version, readOnly } = this;
-    return welcome({ width, height, edge, cooldownMs, version, readOnly, nextNonce: this.nonce + 1, waitMs: this.wait() });
+    return welcome({ width, height, edge, cooldownMs, version, readOnly, nextNonce: this.nextNonce(), waitMs: this.wait() });
   }
 
   wait() {
@@ -259,7 +265,7 @@ export class World {
     if (refused) answer = this.random() < 0.7 ? { code: 6, waitMs: 50 } : { code: 10 };
     else if (!unavailable || this.random() < 0.5) answer = this.judge(link, it);
     if (unavailable) answer = { code: 7 };
-    link.say(verdict({ ...it, nextNonce: this.nonce + 1, waitMs: this.wait(), ...answer }));
+    link.say(verdict({ ...it, nextNonce: this.nextNonce(it.nonce), waitMs: this.wait(), ...answer }));
   }
 
   judge(link, { x, y, color, nonce }) {
@@ -273,6 +279,7 @@ export class World {
       this.last = { x, y, color, seq };
       return { code: 0, seq };
     }
+    if (nonce < 2 ** 31) return { code: 2 };
     const window = this.windows.get(link.id) ?? new Map();
     this.windows.set(link.id, window);
     if (window.has(nonce)) return { code: 0, seq: window.get(nonce) };
