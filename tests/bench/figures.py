@@ -53,7 +53,7 @@ def _deliveries(bench, server, clients, seconds, rate):
     options |= {"source_addresses": SOURCES}
     with server, Load(bench.dir(), server, "idle", bench.cores[1], verify="false", **options) as load:
         wait_clients(server, clients, load)
-        time.sleep(3)
+        time.sleep(2)
         with bench.quiet(server, load):
             cpu, frames, begin = server.server_cpu_s(), server.writes(), time.monotonic()
             time.sleep(seconds)
@@ -97,7 +97,7 @@ def memory(bench, few, many, tls=False):
             before = cluster.server_rss()
             with Load(bench.dir(), cluster, "idle", bench.cores[1], connections=many, **options) as second:
                 wait_clients(cluster, few + many, second)
-                time.sleep(6)
+                time.sleep(4)
                 after = cluster.server_rss()
                 second.end()
             first.end()

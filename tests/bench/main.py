@@ -111,7 +111,7 @@ class Run:
 
     def idle(self):
         b = self.bench
-        seconds = b.size(10, 6)
+        seconds = b.size(8, 6)
         got = self.turns(
             {"one script call": lambda: figures.floor_call(b, seconds // 2), "idle": lambda: figures.idle(b, seconds)}
         )
@@ -125,7 +125,7 @@ class Run:
 
     def draws(self):
         b = self.bench
-        seconds = b.size(7, 5)
+        seconds = b.size(6, 5)
         got = self.turns(
             {
                 "script, full batches": lambda: figures.floor_draws(b, seconds, 16),
