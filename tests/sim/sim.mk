@@ -51,6 +51,11 @@ $(OUT)/sim-diff: $(call sim_o,$(sim_diff_objs))
 .PHONY: sim sim-check sim-diff sim-forever sim-mutants sim-traces
 sim: $(OUT)/sim
 	$(OUT)/sim --seeds $(SEEDS) --events $(EVENTS)
+	@# a seed replays identically, to the last word
+	@for seed in $(SIM_TRACES); do \
+	    [ "$$($(OUT)/sim --seed $$seed --trace | grep -v ' s; failures' | cksum)" = \
+	        "$$($(OUT)/sim --seed $$seed --trace | grep -v ' s; failures' | cksum)" ] || \
+	        { echo "seed $$seed is not the same the second time"; exit 1; }; done
 
 sim-diff: $(OUT)/sim-diff
 	$(OUT)/sim-diff

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/core/addr.h"
 #include "common/io/log.h"
 #include "common/io/metrics.h"
 #include "common/io/msg_sock.h"
@@ -177,6 +178,13 @@ bool log_enabled(enum log_level level)
     return sim_tracing();
 }
 
+static size_t write_addr(char *to, size_t room, const struct log_field *field)
+{
+    char text[ADDR_TEXT_SIZE];
+    addr_to_text(field->ptr, text);
+    return (size_t)snprintf(to, room, " %s=%s", field->key, text);
+}
+
 void log_write(struct log_site *site, enum log_level level, const char *msg, const struct log_field *fields,
                size_t count)
 {
@@ -190,6 +198,8 @@ void log_write(struct log_site *site, enum log_level level, const char *msg, con
         size_t room = sizeof line - len;
         if (field->kind == LOG_KIND_STR)
             len += (size_t)snprintf(line + len, room, " %s=%s", field->key, (const char *)field->ptr);
+        else if (field->kind == LOG_KIND_ADDR)
+            len += write_addr(line + len, room, field);
         else if (field->kind == LOG_KIND_BYTES)
             len +=
                 (size_t)snprintf(line + len, room, " %s=%.*s", field->key, (int)field->len, (const char *)field->ptr);
