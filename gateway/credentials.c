@@ -97,7 +97,7 @@ static int read_tokens(struct token_keys *tokens, const struct conf *conf, char 
         return err;
     err = parse_tokens(tokens, text, error);
     conf_forget(text);
-    return err;
+    return err == ERR_NOT_FOUND ? ERR_MALFORMED : err; // a file without a key is not the same as no file
 }
 
 static int read_tickets(struct tls_tickets *tickets, const struct conf *conf, char error[CREDENTIALS_ERROR_SIZE])
@@ -108,7 +108,7 @@ static int read_tickets(struct tls_tickets *tickets, const struct conf *conf, ch
         return err;
     err = parse_tickets(tickets, text, error);
     conf_forget(text);
-    return err;
+    return err == ERR_NOT_FOUND ? ERR_MALFORMED : err;
 }
 
 int credentials_reload(struct credentials *credentials, const struct conf *conf, const struct options *options,

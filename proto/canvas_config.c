@@ -29,17 +29,17 @@ static const struct field_rule {
     uint32_t min, max;
     bool optional;
 } rules[FIELD_COUNT] = {
-    [FIELD_VERSION] = {"version", 1, UINT32_MAX},
-    [FIELD_WIDTH] = {"width", 1, GEOM_SIDE_MAX},
-    [FIELD_HEIGHT] = {"height", 1, GEOM_SIDE_MAX},
-    [FIELD_EDGE] = {"edge", 64, GEOM_EDGE_MAX},
-    [FIELD_COOLDOWN] = {"cooldown_ms", 0, CANVAS_COOLDOWN_MAX_MS},
-    [FIELD_GUESTS] = {"guests_per_address", 0, CANVAS_GUESTS_MAX},
-    [FIELD_USER_GROUPS] = {"user_groups", USER_GROUPS, USER_GROUPS},
-    [FIELD_READ_ONLY] = {"read_only", 0, 1},
-    [FIELD_RESTORES] = {"restores", 0, UINT32_MAX, .optional = true},
-    [FIELD_PALETTE] = {"palette", 0, 0},
-    [FIELD_ANNOUNCEMENT] = {"announcement", 0, 0, .optional = true},
+    [FIELD_VERSION] = {"version", 1, UINT32_MAX, false},
+    [FIELD_WIDTH] = {"width", 1, GEOM_SIDE_MAX, false},
+    [FIELD_HEIGHT] = {"height", 1, GEOM_SIDE_MAX, false},
+    [FIELD_EDGE] = {"edge", 64, GEOM_EDGE_MAX, false},
+    [FIELD_COOLDOWN] = {"cooldown_ms", 0, CANVAS_COOLDOWN_MAX_MS, false},
+    [FIELD_GUESTS] = {"guests_per_address", 0, CANVAS_GUESTS_MAX, false},
+    [FIELD_USER_GROUPS] = {"user_groups", USER_GROUPS, USER_GROUPS, false},
+    [FIELD_READ_ONLY] = {"read_only", 0, 1, false},
+    [FIELD_RESTORES] = {"restores", 0, UINT32_MAX, true},
+    [FIELD_PALETTE] = {"palette", 0, 0, false},
+    [FIELD_ANNOUNCEMENT] = {"announcement", 0, 0, true},
 };
 
 static enum field field_named(const char *name, size_t len)
