@@ -85,6 +85,11 @@ static void on_pong(void *arg)
 
 // Ours and wslay's. (With a sanitizer malloc is its own: then nothing is counted.)
 static unsigned allocations;
+#ifdef __has_feature // clang says it in this way
+#if __has_feature(address_sanitizer)
+#define __SANITIZE_ADDRESS__ 1 // NOLINT(bugprone-reserved-identifier)
+#endif
+#endif
 #ifndef __SANITIZE_ADDRESS__
 extern void *__libc_malloc(size_t size);
 void *malloc(size_t size)
