@@ -12,6 +12,7 @@
 
 #define EVERYONE "Access-Control-Allow-Origin: *\r\n"
 #define REGION_COST 4u // lookups
+#define TILE_COST 1u   // of a tile that has to be read first
 #define RETRY EVERYONE "Retry-After: 1\r\n"
 
 // ---- /api/v1/canvas -------------------------------------------------------------------------------------------------
@@ -139,7 +140,7 @@ void api_tile(const struct call *call)
     if (!route_parse_u16(&at, end, &tile.tx) || at == end || *at++ != '/' || !route_parse_u16(&at, end, &tile.ty) ||
         at != end)
         http_reply_error(call->conn, 404, "a tile is /api/v1/tiles/{tx}/{ty}", EVERYONE);
-    else
+    else if (hub_holds(call->conn->edge->parts.hub, tile) || route_lookup_ok(call, TILE_COST, EVERYONE))
         get_content(call, (struct content_part){.kind = CONTENT_TILE, .tile = tile}, on_tile);
 }
 

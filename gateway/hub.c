@@ -222,6 +222,12 @@ bool hub_ready(const struct hub *hub)
     return bus_is_up(hub->bus);
 }
 
+bool hub_holds(const struct hub *hub, struct tile tile)
+{
+    const struct held *held = tiles_find(&hub->tiles, tile);
+    return held != NULL && held->loaded;
+}
+
 void hub_on_cluster(struct hub *hub, hub_cluster_cb cb, void *arg)
 {
     hub->on_cluster = cb;

@@ -75,6 +75,9 @@ void hub_writable(struct hub *hub, struct hub_client *client);
 // Whether the subscriber is connected; for /readyz.
 bool hub_ready(const struct hub *hub);
 
+// Whether the tile is here, so that its image costs Redis nothing.
+bool hub_holds(const struct hub *hub, struct tile tile);
+
 // Messages of {cluster}:bus go to this callback, and NULL for "the bus (re)connected: read everything anew".
 struct bus_message;
 typedef void (*hub_cluster_cb)(const struct bus_message *message, void *arg);

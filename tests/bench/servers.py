@@ -111,7 +111,7 @@ class Tessera(Group):
             port, metrics = free_port(), free_port()
             argv = [build_dir() / "tessera-gateway", "--listen", f"{HOST}:{port}", "--metrics", f"{HOST}:{metrics}"]
             argv += ["--token-keys-file", self.keys, "--web-dir", ROOT / "web", "--connections-per-address=0"]
-            argv += ["--sessions-per-minute=0", "--new-connections-per-minute=0", "--messages-per-address=0"]
+            argv += ["--sessions-per-minute=0", "--new-connections-per-minute=0", "--messages-per-address=0", "--lookups-per-second=0"]
             argv += ["--drain-spread=0", "--drain-timeout=1s", *tls_args, *gateway_args]
             self.gateways.append(Proc(f"gateway-{i}", machine.pinned(servers, argv + common), path / f"gateway-{i}.log"))
             self.ports.append(port)

@@ -71,6 +71,12 @@ bool hub_ready(const struct hub *hub)
     return true;
 }
 
+bool hub_holds(const struct hub *hub, struct tile tile)
+{
+    (void)hub;
+    return tile.tx == 0;
+}
+
 const struct canvas_config *cluster_config(const struct cluster *cluster)
 {
     (void)cluster;

@@ -289,6 +289,28 @@ static void test_erasing_goes_on_without_the_client(void **state)
     expect(1, "HTTP/1.1 401 ");
 }
 
+// ---- Tiles ----------------------------------------------------------------------------------------------------------
+
+// A tile that is not here makes Redis read all of it, so it counts; what is here does not. (The fake holds tiles 0/…,
+// and has no content: 503.)
+static void test_tiles_that_are_not_here_are_counted(void **state)
+{
+    (void)state;
+    limits_free(edge->limits);
+    edge->limits = limits_new(&(struct limits_options){.lookups_per_second = 1, .idle_entries_max = 8});
+    for (unsigned i = 0; i < LIMITS_LOOKUP_MAX; i++) {
+        ask(0, "GET /api/v1/tiles/1/0");
+        expect(0, "HTTP/1.1 503 ");
+        ask(0, "GET /api/v1/tiles/0/0");
+        expect(0, "HTTP/1.1 503 ");
+    }
+    ask(0, "GET /api/v1/tiles/1/0");
+    expect(0, "HTTP/1.1 429 ");
+    assert_non_null(strstr(got, "Retry-After: "));
+    ask(0, "GET /api/v1/tiles/0/0");
+    expect(0, "HTTP/1.1 503 ");
+}
+
 #define TEST(name_) cmocka_unit_test_setup_teardown(name_, setup, teardown)
 
 int main(void)
@@ -302,6 +324,7 @@ int main(void)
         TEST(test_rename_that_others_overtake),
         TEST(test_answers_to_a_rename),
         TEST(test_erasing_goes_on_without_the_client),
+        TEST(test_tiles_that_are_not_here_are_counted),
     };
     return cmocka_run_group_tests_name("api", tests, NULL, NULL);
 }

@@ -557,6 +557,8 @@ static void test_bus_comes_back(void **state)
 {
     (void)state;
     watch_one();
+    assert_true(hub_holds(world_hub(), (struct tile){0, 0}));
+    assert_false(hub_holds(world_hub(), (struct tile){1, 1}));
     world_bus(false);
     assert_false(hub_ready(world_hub()));
     world_place(0, 3);
