@@ -19,6 +19,7 @@
 #define FULL_PAUSE_MS 100
 #define REDIS_TIMEOUT_MS 5000
 #define MESSAGE_TEXT_SIZE 512u
+#define SAY_EVERY_MS 1000
 
 enum conn_state { CONN_FREE, CONN_CHALLENGED, CONN_OPEN };
 
@@ -43,6 +44,8 @@ struct admin {
     int fd;
     struct event acceptable;
     struct loop_timer check, resume;
+    struct monotime say_from; // before, no more refusals are logged
+    uint64_t unsaid;
     struct admin_conn conns[ADMIN_CONNECTIONS_MAX];
 };
 
@@ -84,9 +87,19 @@ static void conn_close(struct admin_conn *conn)
     conn->sock = NULL;
 }
 
+// Whoever tries secrets does not fill the log.
 static void refuse(struct admin_conn *conn, const char *why)
 {
-    log_warn("admin connection refused", LOG_STR("reason", why), LOG_ADDR("peer", &conn->peer));
+    struct admin *admin = conn->admin;
+    struct monotime now = loop_now(admin->loop);
+    if (monotime_before(now, admin->say_from)) {
+        admin->unsaid++;
+    } else {
+        log_warn("admin connection refused", LOG_STR("reason", why), LOG_ADDR("peer", &conn->peer),
+                 LOG_U64("unsaid", admin->unsaid));
+        admin->say_from = monotime_add_ms(now, SAY_EVERY_MS);
+        admin->unsaid = 0;
+    }
     conn_close(conn);
 }
 

@@ -261,7 +261,18 @@ def test_only_with_the_secret(lone_cluster):
             assert peer.recv(100).startswith(b"\x00\x00\x00")
             peer.sendall(attempt)
             assert peer.recv(100) == b"", attempt
-    assert "reason=\"wrong secret\"" in (lone_cluster.path / "shard-0.log").read_text()
+    log = (lone_cluster.path / "shard-0.log").read_text
+    wait_until(lambda: ctl.status_of("--admin-secret-file", lone_cluster.path / "other", "get") == AUTH
+               and "reason=\"wrong secret\"" in log(), 10, "the log tells of it")
+    # But not of each that tries: one line a second.
+    began, before = time.monotonic(), log().count("admin connection refused")
+    for _ in range(60):
+        with socket.create_connection((host, int(port)), 10) as peer:
+            peer.settimeout(10)
+            assert peer.recv(100)
+            peer.sendall(framed(b"\xff"))
+            assert peer.recv(100) == b""
+    assert log().count("admin connection refused") - before <= time.monotonic() - began + 1
     # Those that say nothing hold their places for 5 s at most, and no more than 8 of them.
     idle = [socket.create_connection((host, int(port)), 10) for _ in range(12)]
     wait_until(lambda: ctl.status_of("get") == DONE, 15, "the silent ones were put out")
