@@ -7,6 +7,7 @@ import shlex
 import signal
 import socket
 import subprocess
+import time
 
 import pytest
 
@@ -42,8 +43,10 @@ class Notify:
         self.socket.settimeout(20)
 
     def wait(self, *words):
-        """The next datagram that says one of `words`."""
+        """The next datagram that says one of `words`; watchdogs keep coming, so there is an end to it."""
+        end = time.monotonic() + 20
         while True:
+            assert time.monotonic() < end, f"nobody says {words}"
             lines = self.socket.recv(4096).decode().splitlines()
             if any(line.startswith(words) for line in lines):
                 return lines
