@@ -6,6 +6,7 @@
 #   make test-docker                     docker-compose.yml with an engine of its own, as root
 #   make sim, make bench                 whole clusters on virtual time; what Tessera costs
 #   make soak, power-cuts, mutants       processes killed, power lost, for long; faults built in that these must find
+#   make bench-page                      what the page costs a browser
 #   make lint, make format               who includes whom, cppcheck, clang-tidy; clang-format
 #   make setup, make setup-test          the Debian packages to build and run; and to test
 #   make install, make uninstall         PREFIX=/usr/local, DESTDIR= (deploy/install/install.mk)

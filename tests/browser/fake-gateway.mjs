@@ -126,23 +126,30 @@ export class FakeGateway {
    */
   place(x, y, color, by = 'Quiet Heron 12', ago = 0) {
     this.history.push({ x, y, color, by, time: Date.now() - ago });
-    const [tx, ty] = [Math.floor(x / this.edge), Math.floor(y / this.edge)];
+    return this.placeAll([{ x, y, color }]);
+  }
+
+  /** Placements on one tile, told in one frame. @param {{ x: number, y: number, color: number }[]} pixels @returns {number} the last seq */
+  placeAll(pixels) {
+    const [tx, ty] = [Math.floor(pixels[0].x / this.edge), Math.floor(pixels[0].y / this.edge)];
     const tile = this.tile(tx, ty);
-    const offset = (y % this.edge) * this.edge + (x % this.edge);
     const previous = tile.epoch;
-    Object.assign(tile, { epoch: this.epoch, seq: tile.seq + 1 });
-    tile.px[offset] = color;
-    const frame = Buffer.alloc(31);
+    const frame = Buffer.alloc(28 + 3 * pixels.length);
     frame.writeUInt8(0x83, 0);
     frame.writeUInt8(1, 1);
     frame.writeUInt16LE(tx, 2);
     frame.writeUInt16LE(ty, 4);
-    frame.writeUInt16LE(1, 6);
-    frame.writeUInt32LE(tile.seq, 8);
-    frame.writeBigUInt64LE(BigInt(tile.epoch), 12);
+    frame.writeUInt16LE(pixels.length, 6);
+    frame.writeUInt32LE(tile.seq + 1, 8);
+    frame.writeBigUInt64LE(BigInt(this.epoch), 12);
     frame.writeBigUInt64LE(BigInt(previous), 20);
-    frame.writeUInt16LE(offset, 28);
-    frame.writeUInt8(color, 30);
+    pixels.forEach(({ x, y, color }, i) => {
+      const offset = (y % this.edge) * this.edge + (x % this.edge);
+      tile.px[offset] = color;
+      frame.writeUInt16LE(offset, 28 + 3 * i);
+      frame.writeUInt8(color, 30 + 3 * i);
+    });
+    Object.assign(tile, { epoch: this.epoch, seq: tile.seq + pixels.length });
     for (const { socket, watch } of this.clients) if (watch.has(`${tx}:${ty}`)) socket.send(frame);
     return tile.seq;
   }

@@ -1,6 +1,8 @@
 // What the screen needs of a renderer, and the choice of one. It holds pixels of tiles, draws the part that the camera sees, and
 // knows nothing of protocol or page.
 
+import { toScreen } from './camera.js';
+import { keyTx, keyTy } from './geom.js';
 import { createGlRenderer } from './renderer_gl.js';
 import { createPlainRenderer } from './renderer_2d.js';
 
@@ -73,6 +75,54 @@ export class Changes {
   }
 }
 
+/** More rectangles than this are no less work than the whole screen. */
+const RECTS_MAX = 4096;
+
+/**
+ * What of the screen an update costs: the device pixels under what has changed since the last frame, as left, top, right, bottom one
+ * after the other. null: all of the screen.
+ * @param {import('./geom.js').Geom} geom
+ * @param {Frame | null} before  the frame that is on the screen
+ * @param {Frame} frame
+ * @param {Map<number, Change>} changes
+ * @returns {number[] | null}
+ */
+export function damage(geom, before, frame, changes) {
+  if (!before || !sameView(before, frame)) return null;
+  /** @type {number[]} */
+  const rects = [];
+  for (const { x, y } of frame.marks) addRect(rects, frame, x, y, 1, 1);
+  for (const [key, { offsets }] of changes) {
+    const [left, top] = [keyTx(key) * geom.edge, keyTy(key) * geom.edge];
+    if (offsets === null) addRect(rects, frame, left, top, geom.edge, geom.edge);
+    else for (const offset of offsets) addRect(rects, frame, left + (offset % geom.edge), top + Math.floor(offset / geom.edge), 1, 1);
+    if (rects.length > 4 * RECTS_MAX) return null;
+  }
+  return rects;
+}
+
+/** @param {Frame} a @param {Frame} b */
+function sameView(a, b) {
+  return (
+    a.camera.x === b.camera.x && a.camera.y === b.camera.y && a.camera.scale === b.camera.scale && a.ratio === b.ratio &&
+    a.screen.width === b.screen.width && a.screen.height === b.screen.height && a.screen.top === b.screen.top &&
+    a.screen.bottom === b.screen.bottom && a.look === b.look && a.coarse === b.coarse
+  );
+}
+
+/** The device pixels that show any of some canvas pixels. @param {number[]} rects @param {Frame} frame @param {number} x @param {number} y
+ * @param {number} width @param {number} height */
+function addRect(rects, { camera, screen, ratio }, x, y, width, height) {
+  const from = toScreen(camera, screen, { x, y });
+  const [right, bottom] = [Math.round(screen.width * ratio), Math.round(screen.height * ratio)];
+  // A hair more, for what rounds differently on the device.
+  const x0 = Math.max(0, Math.floor(from.x * ratio - 0.01));
+  const y0 = Math.max(0, Math.floor(from.y * ratio - 0.01));
+  const x1 = Math.min(right, Math.ceil((from.x + width * camera.scale) * ratio + 0.01));
+  const y1 = Math.min(bottom, Math.ceil((from.y + height * camera.scale) * ratio + 0.01));
+  if (x0 < x1 && y0 < y1) rects.push(x0, y0, x1, y1);
+}
+
 /** The box around offsets. @param {number[]} offsets @param {number} edge */
 export function boxOf(offsets, edge) {
   let [left, top, right, bottom] = [edge, edge, -1, -1];
@@ -90,8 +140,10 @@ export function boxOf(offsets, edge) {
 /**
  * @param {HTMLCanvasElement} canvas
  * @param {() => void} restored  the device was lost and is back: every tile has to be given again
+ * @param {string | null} wish   'webgl2' also where it is done in software, 'canvas2d' in any case
  * @returns {Renderer}
  */
-export function createRenderer(canvas, restored) {
-  return createGlRenderer(canvas, restored) ?? createPlainRenderer(canvas);
+export function createRenderer(canvas, restored, wish) {
+  const gl = wish === 'canvas2d' ? null : createGlRenderer(canvas, restored, wish === 'webgl2');
+  return gl ?? createPlainRenderer(canvas);
 }

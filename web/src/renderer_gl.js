@@ -1,10 +1,10 @@
-// WebGL2: tiles are layers of one texture of color indices, a table says which layer a tile has, and one triangle covers the
-// screen. A pixel that changed is one texel written. Far out, each screen pixel averages the canvas pixels under it, in
-// linear light.
+// WebGL2: tiles are layers of one texture of color indices, a table says which layer a tile has, and rectangles of the screen are
+// drawn from it: all of it when the view has moved, else those of the pixels that changed. A pixel that changed is one texel
+// written. Far out, each screen pixel averages the canvas pixels under it, in linear light.
 
 import { across, down, hasTile, keyTx, keyTy } from './geom.js';
 import { toCanvas, toScreen } from './camera.js';
-import { boxOf, Changes, gridStrength, SINGLES_MAX } from './renderer.js';
+import { boxOf, Changes, damage, gridStrength, SINGLES_MAX } from './renderer.js';
 
 /** @typedef {import('./renderer.js').Renderer} Renderer */
 /** @typedef {import('./renderer.js').Frame} Frame */
@@ -13,8 +13,11 @@ const LAYERS_FIRST = 16;
 const TAPS_MAX = 12;
 
 const VERTEX = `#version 300 es
+layout(location = 0) in vec4 a_rect;
+uniform vec2 u_screen;
 void main() {
-  gl_Position = vec4(gl_VertexID == 1 ? 3.0 : -1.0, gl_VertexID == 2 ? 3.0 : -1.0, 0.0, 1.0);
+  vec2 at = vec2((gl_VertexID & 1) == 0 ? a_rect.x : a_rect.z, (gl_VertexID & 2) == 0 ? a_rect.y : a_rect.w) / u_screen;
+  gl_Position = vec4(2.0 * at.x - 1.0, 1.0 - 2.0 * at.y, 0.0, 1.0);
 }`;
 
 // Positions are an integer pixel plus a small fraction: on a canvas of 65,536 pixels a float alone would be too coarse.
@@ -76,11 +79,12 @@ void main() {
 }`;
 
 /**
- * @param {HTMLCanvasElement} canvas @param {() => void} restored
- * @returns {Renderer | null} null: there is no WebGL2
+ * @param {HTMLCanvasElement} canvas @param {() => void} restored @param {boolean} inSoftware  is good enough
+ * @returns {Renderer | null} null: there is no WebGL2, or only one that is slower than the plain renderer
  */
-export function createGlRenderer(canvas, restored) {
-  const gl = canvas.getContext('webgl2', { antialias: false, depth: false, powerPreference: 'low-power' });
+export function createGlRenderer(canvas, restored, inSoftware) {
+  if (!inSoftware && isSoftware()) return null;
+  const gl = canvas.getContext('webgl2', { antialias: false, depth: false, preserveDrawingBuffer: true, powerPreference: 'low-power' });
   if (!gl) return null;
   const screen = new GlScreen(gl);
   canvas.addEventListener('webglcontextlost', (event) => event.preventDefault());
@@ -91,6 +95,16 @@ export function createGlRenderer(canvas, restored) {
   return screen;
 }
 
+/** Whether there is no graphics device behind it. `failIfMajorPerformanceCaveat` would say so, and does not everywhere. */
+function isSoftware() {
+  const gl = new OffscreenCanvas(1, 1).getContext('webgl2', { failIfMajorPerformanceCaveat: true });
+  if (!gl) return true;
+  const info = gl.getExtension('WEBGL_debug_renderer_info');
+  const name = String(gl.getParameter(info ? info.UNMASKED_RENDERER_WEBGL : gl.RENDERER));
+  gl.getExtension('WEBGL_lose_context')?.loseContext();
+  return /swiftshader|llvmpipe|softpipe|software|basic render/i.test(name);
+}
+
 /** @implements {Renderer} */
 class GlScreen {
   kind = 'webgl2';
@@ -99,6 +113,8 @@ class GlScreen {
   /** @type {Uint8Array | null} */
   #palette = null;
   #changes = new Changes();
+  /** @type {Frame | null} what is on the screen, null: it has to be drawn whole */
+  #shown = null;
   /** @type {Map<number, { layer: number, px: Uint8Array }>} */
   #tiles = new Map();
   /** @type {number[]} */
@@ -132,6 +148,10 @@ class GlScreen {
       this.#uniforms.set(name, gl.getUniformLocation(program, name));
     }
     gl.pixelStorei(gl.UNPACK_ALIGNMENT, 1);
+    gl.bindBuffer(gl.ARRAY_BUFFER, gl.createBuffer());
+    gl.enableVertexAttribArray(0);
+    gl.vertexAttribPointer(0, 4, gl.UNSIGNED_SHORT, false, 0, 0);
+    gl.vertexAttribDivisor(0, 1);
     ['u_tiles', 'u_table', 'u_palette'].forEach((name, unit) => gl.uniform1i(this.#uniform(name), unit));
     this.#tiles.clear();
     this.#tileTexture = this.#tableTexture = this.#paletteTexture = null;
@@ -145,6 +165,7 @@ class GlScreen {
     const { gl } = this;
     const otherEdge = geom.edge !== this.#geom.edge;
     this.#geom = geom;
+    this.#shown = null;
     if (otherEdge) {
       this.#tiles.clear();
       this.#allocate(LAYERS_FIRST);
@@ -159,6 +180,7 @@ class GlScreen {
   setPalette(bytes) {
     const { gl } = this;
     this.#palette = bytes;
+    this.#shown = null;
     gl.activeTexture(gl.TEXTURE2);
     this.#paletteTexture = renewTexture(gl, gl.TEXTURE_2D, this.#paletteTexture);
     gl.texStorage2D(gl.TEXTURE_2D, 1, gl.SRGB8_ALPHA8, 256, 1);
@@ -176,6 +198,7 @@ class GlScreen {
     const tile = this.#tiles.get(key);
     if (!tile) return;
     this.#tiles.delete(key);
+    this.#shown = null;
     this.#free.push(tile.layer);
     this.#point(key, 0);
   }
@@ -185,13 +208,27 @@ class GlScreen {
     this.gl.canvas.width = width;
     this.gl.canvas.height = height;
     this.gl.viewport(0, 0, width, height);
+    this.#shown = null;
   }
 
   /** @param {Frame} frame */
   draw(frame) {
     const { gl } = this;
     if (gl.isContextLost()) return;
-    for (const [key, { px, offsets }] of this.#changes.take()) this.#upload(key, px, offsets);
+    const changes = this.#changes.take();
+    for (const [key, { px, offsets }] of changes) this.#upload(key, px, offsets);
+    const rects = damage(this.#geom, this.#shown, frame, changes) ?? [0, 0, gl.drawingBufferWidth, gl.drawingBufferHeight];
+    this.#shown = frame;
+    if (rects.length === 0) return;
+    this.#look(frame);
+    gl.bufferData(gl.ARRAY_BUFFER, new Uint16Array(rects), gl.STREAM_DRAW);
+    gl.drawArraysInstanced(gl.TRIANGLE_STRIP, 0, 4, rects.length / 4);
+    this.#drawMarks(frame);
+  }
+
+  /** What the program has to know of the view. @param {Frame} frame */
+  #look(frame) {
+    const { gl } = this;
     const { camera, screen, ratio, look } = frame;
     const step = 1 / (camera.scale * ratio);
     const corner = toCanvas(camera, screen, { x: 0, y: 0 });
@@ -200,6 +237,7 @@ class GlScreen {
     gl.uniform2f(this.#uniform('u_rest'), corner.x - base.x, corner.y - base.y);
     gl.uniform2i(this.#uniform('u_size'), this.#geom.width, this.#geom.height);
     gl.uniform1f(this.#uniform('u_height'), gl.drawingBufferHeight);
+    gl.uniform2f(this.#uniform('u_screen'), gl.drawingBufferWidth, gl.drawingBufferHeight);
     gl.uniform1f(this.#uniform('u_step'), step);
     gl.uniform1i(this.#uniform('u_edge'), this.#geom.edge);
     gl.uniform1i(this.#uniform('u_taps'), step > 1 && !frame.coarse ? Math.min(TAPS_MAX, Math.ceil(step) + 1) : 1);
@@ -207,10 +245,6 @@ class GlScreen {
     gl.uniform4fv(this.#uniform('u_vacant'), look.vacant.map((v, i) => (i < 3 ? linear(v) : v)));
     gl.uniform1f(this.#uniform('u_shadow'), look.shadow);
     gl.uniform1f(this.#uniform('u_shadow_size'), 9 * ratio);
-    gl.clearColor(0, 0, 0, 0);
-    gl.clear(gl.COLOR_BUFFER_BIT);
-    gl.drawArrays(gl.TRIANGLES, 0, 3);
-    this.#drawMarks(frame);
   }
 
   /** Few and rectangular: clearing a scissored box needs no program of its own. @param {Frame} frame */

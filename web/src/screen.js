@@ -41,10 +41,11 @@ export class Screen {
   constructor(element, events) {
     this.element = element;
     this.events = events;
-    this.renderer = createRenderer(element, () => {
+    const lost = () => {
       events.lost();
       this.draw();
-    });
+    };
+    this.renderer = createRenderer(element, lost, new URLSearchParams(location.search).get('renderer'));
     document.documentElement.dataset.renderer = this.renderer.kind;
     new ResizeObserver(() => this.measure()).observe(element);
     DARK.addEventListener('change', () => this.#theme());
