@@ -59,7 +59,6 @@ for (const [name, flags] of /** @type {[string, string[]][]} */ ([['webgl2', []]
     await waitColor(page, 301, 300, 'yellow');
     await page.mouse.move(5, 450);
     assert.deepEqual(await shown(page, points), ['#ff4500', '#3690ea', '#00a368']);
-    await drawnInPartsIsDrawnWhole(page, gateway);
     // Far out, black and white squares are a gray of half the light.
     await page.goto(`${gateway.url}?x=300&y=300&zoom=0.9&${wish}`);
     await live(page);
