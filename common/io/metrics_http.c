@@ -16,6 +16,7 @@
 #define CLIENTS_MAX METRICS_HTTP_CLIENTS_MAX
 #define TIMEOUT_MS METRICS_HTTP_TIMEOUT_MS
 #define HEAD_MAX 8192u
+#define REST_MS 100
 #define PATH_SIZE 32u // longer than all that we have
 
 struct client {
@@ -36,6 +37,7 @@ struct metrics_http {
     struct loop *loop;
     int fd;
     struct event event;
+    struct loop_timer rest; // after the process ran out of descriptors
     const struct metrics *metrics;
     metrics_ready_cb *on_ready;
     void *arg;
@@ -221,6 +223,11 @@ static void on_acceptable(evutil_socket_t listener, short what, void *arg)
     struct metrics_http *http = arg;
     (void)what;
     int fd = sock_accept(listener, NULL, NULL);
+    if (fd == ERR_FULL) {
+        // Whoever waits goes on waiting: without a rest, the loop would turn for nothing else.
+        event_del(&http->event);
+        loop_timer_arm_ms(&http->rest, REST_MS);
+    }
     if (fd < 0)
         return;
     // Whoever asks for metrics is served, however many sit there and say nothing.
@@ -228,6 +235,13 @@ static void on_acceptable(evutil_socket_t listener, short what, void *arg)
         free_client(http->clients);
     if (start_client(http, fd) != 0)
         close(fd);
+}
+
+static void on_rested(void *arg)
+{
+    struct metrics_http *http = arg;
+    if (event_add(&http->event, NULL) != 0)
+        loop_timer_arm_ms(&http->rest, REST_MS);
 }
 
 int metrics_http_open(struct metrics_http **out, struct loop *loop, const char *address, const struct metrics *metrics,
@@ -241,6 +255,7 @@ int metrics_http_open(struct metrics_http **out, struct loop *loop, const char *
     if (err < 0)
         goto fail;
     event_assign(&http->event, loop_base(loop), http->fd, EV_READ | EV_PERSIST, on_acceptable, http);
+    loop_timer_init(&http->rest, loop, on_rested, http);
     err = ERR_NOMEM;
     if (event_add(&http->event, NULL) != 0)
         goto fail_listener;
@@ -267,6 +282,7 @@ void metrics_http_close(struct metrics_http *http)
         next = client->next;
         free_client(client);
     }
+    loop_timer_disarm(&http->rest);
     event_del(&http->event);
     close(http->fd);
     free(http);

@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 static struct metrics metrics;
@@ -233,6 +234,40 @@ static void test_connections_are_bounded(void **state)
     loop_free(loop);
 }
 
+// Without descriptors nobody can be accepted: that is tried again now and then, and the loop does not spin meanwhile.
+static void test_without_descriptors(void **state)
+{
+    (void)state;
+    struct metrics_http *http = NULL;
+    struct loop *loop = loop_new();
+    struct rlimit was, none;
+    assert_int_equal(metrics_http_open(&http, loop, "127.0.0.1:0", &metrics, NULL, NULL), 0);
+    int fd = dial(metrics_http_port(http));
+    assert_int_equal(write(fd, GET("/livez"), sizeof GET("/livez") - 1), sizeof GET("/livez") - 1);
+    int next = dup(fd);
+    close(next);
+    assert_int_equal(getrlimit(RLIMIT_NOFILE, &was), 0);
+    none = (struct rlimit){.rlim_cur = (rlim_t)next, .rlim_max = was.rlim_max};
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &none), 0);
+    unsigned turns = 0;
+    struct monotime began = loop_now_exact();
+    for (; monotime_diff_ms(loop_now_exact(), began) < 300; turns++)
+        loop_run_once(loop, 50);
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &was), 0);
+    assert_in_range(turns, 1, 20);
+    char answer[512];
+    ssize_t got = -1;
+    for (began = loop_now_exact(); got < 0 && monotime_diff_ms(loop_now_exact(), began) < 10000;) {
+        loop_run_once(loop, 50);
+        got = read(fd, answer, sizeof answer - 1);
+    }
+    answer[got > 0 ? got : 0] = '\0';
+    assert_non_null(strstr(answer, "200 OK"));
+    close(fd);
+    metrics_http_close(http);
+    loop_free(loop);
+}
+
 static void test_process(void **state)
 {
     (void)state;
@@ -259,6 +294,7 @@ int main(void)
         cmocka_unit_test_setup(test_refused, setup),
         cmocka_unit_test_setup(test_http, setup),
         cmocka_unit_test_setup(test_connections_are_bounded, setup),
+        cmocka_unit_test_setup(test_without_descriptors, setup),
         cmocka_unit_test_setup(test_process, setup),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
