@@ -69,13 +69,13 @@ def test_what_goes_where(workdir):
     make("install", DESTDIR=dest, PREFIX="/usr")
     got = files(dest)
     assert {"usr/bin/tessera-gateway", "usr/bin/tessera-shard", "usr/share/tessera/web/index.html", "usr/share/man/man8/tessera-gateway.8",
-            "usr/lib/systemd/system/tessera-gateway@.service", "usr/lib/sysusers.d/tessera.conf", "etc/tessera/gateway.conf"} <= got  # fmt: skip
+            "usr/bin/tessera-ctl", "usr/share/man/man8/tessera-ctl.8", "usr/lib/systemd/system/tessera-gateway@.service", "usr/lib/sysusers.d/tessera.conf", "etc/tessera/gateway.conf"} <= got  # fmt: skip
     assert "usr/bin/tessera-load" not in got
     texts = [path for path in dest.rglob("*") if path.is_file() and path.suffix in (".conf", ".service", ".8")]
     assert len(texts) >= 7
     for path in texts:
         text = path.read_text()
-        assert str(dest) not in text and "@PREFIX@" not in text and "/usr/local" not in text and "@OPTIONS@" not in text, path
+        assert str(dest) not in text and "@PREFIX@" not in text and "/usr/local" not in text and "@OPTIONS@" not in text and "@COMMANDS@" not in text, path
         assert path.stat().st_mode & 0o777 == 0o644
     # What an operator has changed stays, at the next install and when it goes.
     (dest / "etc/tessera/gateway.conf").write_text("listen = :1234\n")

@@ -126,6 +126,14 @@ static void on_message(struct load_conn *conn, const struct load_frame *frame, s
     case WS_CONFIG:
         err = ws_decode_config(frame->payload, frame->len, &(struct ws_config){0});
         break;
+    case WS_ANNOUNCEMENT:
+        err = ws_decode_announcement(frame->payload, frame->len, &(struct ws_announcement){0});
+        break;
+    case WS_PALETTE: {
+        static struct palette palette;
+        err = ws_decode_palette(frame->payload, frame->len, &palette);
+        break;
+    }
     case WS_MOVE:
         on_move(conn, frame, now);
         break;
