@@ -84,7 +84,8 @@ int key_tile_of_channel(const char *channel, size_t len, struct tile *out)
     return key_tile_parse(channel, len, KEY_TILE_BUS, out);
 }
 
-int key_user_parse(const char *key, size_t len, uint64_t *user)
+// The user of a key that `write` would write.
+static int parse_user(const char *key, size_t len, size_t (*write)(char to[KEY_MAX], uint64_t user), uint64_t *user)
 {
     char again[KEY_MAX];
     uint64_t value = 0;
@@ -97,8 +98,18 @@ int key_user_parse(const char *key, size_t len, uint64_t *user)
         value = value << 4 | (uint64_t)(c <= '9' ? c - '0' : c - 'a' + 10);
     }
     // Only the whole name as we write it is one.
-    if (key_user(again, value) != len || memcmp(again, key, len) != 0)
+    if (write(again, value) != len || memcmp(again, key, len) != 0)
         return ERR_MALFORMED;
     *user = value;
     return 0;
+}
+
+int key_user_parse(const char *key, size_t len, uint64_t *user)
+{
+    return parse_user(key, len, key_user, user);
+}
+
+int key_user_name_parse(const char *key, size_t len, uint64_t *user)
+{
+    return parse_user(key, len, key_user_name, user);
 }

@@ -39,6 +39,7 @@ size_t key_name(char to[KEY_MAX], const char *skeleton);
 size_t key_address(char to[KEY_MAX], const struct addr *address);
 // The tile of a channel's name. 0 or ERR_MALFORMED (not a tile's channel).
 MUST_CHECK int key_tile_of_channel(const char *channel, size_t len, struct tile *out);
-// The same for a key that ends in `what`; and the user of a record's key (ERR_MALFORMED: another key).
+// The same for a key that ends in `what`; and the user of a record's key, or of a name's (ERR_MALFORMED: another key).
 MUST_CHECK int key_tile_parse(const char *key, size_t len, enum key_tile what, struct tile *out);
 MUST_CHECK int key_user_parse(const char *key, size_t len, uint64_t *user);
+MUST_CHECK int key_user_name_parse(const char *key, size_t len, uint64_t *user);

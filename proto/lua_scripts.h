@@ -21,6 +21,7 @@ enum lua_script {
     LUA_REPLACE,
     LUA_RESTORE,
     LUA_AUDIT,
+    LUA_RESTORE_NAME,
     LUA_SCRIPT_COUNT,
 };
 

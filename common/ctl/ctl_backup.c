@@ -120,25 +120,49 @@ static bool put_user(struct backup *backup, uint64_t user, const redisReply *rec
     return backup->record_len < (size_t)CTL_USERS_PER_RECORD * CTL_USER_LEN || put_record(backup, CTL_USERS);
 }
 
-static bool on_users(const redisReply *keys, void *arg)
+static bool put_name(struct backup *backup, uint64_t user, const redisReply *record)
 {
-    struct backup *backup = arg;
+    if (record->str == NULL || record->len < CTL_NAME_RECORD_MIN || record->len > CTL_NAME_RECORD_MAX)
+        return true; // gone meanwhile, or none of ours
+    uint8_t *at = reserve(backup, CTL_NAME_HEAD_LEN + record->len);
+    bytes_set_u64(at, user);
+    bytes_set_u16(at + 8, (uint16_t)record->len);
+    memcpy(at + CTL_NAME_HEAD_LEN, record->str, record->len);
+    return backup->record_len < LOG_RECORD_MIN || put_record(backup, CTL_NAMES);
+}
+
+typedef int parse_key_fn(const char *key, size_t len, uint64_t *user);
+typedef bool put_value_fn(struct backup *backup, uint64_t user, const redisReply *value);
+
+// The values of those keys of which `parse` finds the user.
+static bool on_keys(const redisReply *keys, struct backup *backup, parse_key_fn *parse_key, put_value_fn *put_value)
+{
     bool good = true;
     uint64_t user;
     for (size_t i = 0; good && i < keys->elements; i++) {
         const struct redis_arg args[] = {REDIS_ARG_TEXT("GET"), {keys->element[i]->str, keys->element[i]->len}};
-        if (key_user_parse(keys->element[i]->str, keys->element[i]->len, &user) == 0)
+        if (parse_key(keys->element[i]->str, keys->element[i]->len, &user) == 0)
             good = ctl_redis_send(&backup->redis, args, 2);
     }
     // All that were asked for have to be taken, or later answers would be theirs.
     for (size_t i = 0; good && i < keys->elements; i++) {
-        if (key_user_parse(keys->element[i]->str, keys->element[i]->len, &user) != 0)
+        if (parse_key(keys->element[i]->str, keys->element[i]->len, &user) != 0)
             continue;
         redisReply *reply = ctl_redis_receive(&backup->redis);
-        good = reply != NULL && put_user(backup, user, reply);
+        good = reply != NULL && put_value(backup, user, reply);
         freeReplyObject(reply);
     }
     return good;
+}
+
+static bool on_users(const redisReply *keys, void *arg)
+{
+    return on_keys(keys, arg, key_user_parse, put_user);
+}
+
+static bool on_names(const redisReply *keys, void *arg)
+{
+    return on_keys(keys, arg, key_user_name_parse, put_name);
 }
 
 // ---- Logs
@@ -313,6 +337,9 @@ static bool write_all(struct backup *backup)
     bool good = put_config(backup) && ctl_redis_scan(&backup->redis, "{u:*", on_users, backup);
     if (good && backup->record_len > 0)
         good = put_record(backup, CTL_USERS);
+    good = good && ctl_redis_scan(&backup->redis, "{u:*}:n:*", on_names, backup);
+    if (good && backup->record_len > 0)
+        good = put_record(backup, CTL_NAMES);
     uint32_t restores = backup->config.restores;
     good = good && ctl_redis_scan(&backup->redis, "{t:*:meta", on_tiles, backup) && put_config(backup);
     return good && (restores == backup->config.restores || fail(backup, "another backup was restored meanwhile"));

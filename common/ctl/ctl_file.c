@@ -152,7 +152,8 @@ int ctl_file_next(struct ctl_file *file, enum ctl_record *type, size_t *len)
     if (take_bytes(file, head, sizeof head) != 0)
         return ERR_MALFORMED;
     *len = bytes_get_u32(head + 1);
-    if (head[0] < CTL_CONFIG || head[0] > CTL_END || *len > CTL_RECORD_MAX || take_bytes(file, file->buffer, *len) != 0)
+    if (head[0] < CTL_CONFIG || head[0] > CTL_NAMES || *len > CTL_RECORD_MAX ||
+        take_bytes(file, file->buffer, *len) != 0)
         return ERR_MALFORMED;
     *type = (enum ctl_record)head[0];
     if (*type == CTL_END)

@@ -18,7 +18,12 @@
 #define CTL_END_LEN (4u + 8u + 8u + CTL_DIGEST_LEN)
 #define CTL_USERS_PER_RECORD 1024u
 
-enum ctl_record { CTL_CONFIG = 1, CTL_USERS = 2, CTL_TILE = 3, CTL_LOG = 4, CTL_END = 5 };
+enum ctl_record { CTL_CONFIG = 1, CTL_USERS = 2, CTL_TILE = 3, CTL_LOG = 4, CTL_END = 5, CTL_NAMES = 6 };
+
+// A name in NAMES: user u64, length u16, then the record as it lies in Redis: a head, then the name.
+#define CTL_NAME_HEAD_LEN 10u
+#define CTL_NAME_RECORD_MIN 12u
+#define CTL_NAME_RECORD_MAX 92u
 
 struct ctl_file {
     gzFile gz;

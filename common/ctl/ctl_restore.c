@@ -15,6 +15,7 @@
 
 #include "common/core/bytes.h"
 #include "common/core/mix.h"
+#include "common/core/name.h"
 #include "common/ctl/ctl.h"
 #include "common/ctl/ctl_file.h"
 #include "common/ctl/ctl_redis.h"
@@ -330,6 +331,38 @@ static bool on_users(struct restore *restore, const uint8_t *payload, size_t len
     return good;
 }
 
+// Names that are there stay, and so does that somebody was erased.
+static bool put_name(struct restore *restore, const uint8_t *user, const uint8_t *record, size_t len)
+{
+    char key[KEY_MAX], claim[KEY_MAX], skeleton[NAME_SKELETON_SIZE];
+    const char *name = (const char *)record + CTL_NAME_RECORD_MIN;
+    size_t name_len = len - CTL_NAME_RECORD_MIN;
+    struct redis_arg keys[2] = {{key, key_user_name(key, bytes_get_u64(user))}};
+    keys[1] = keys[0];
+    if (name_len > 0) {
+        if (name_check(name, name_len) != NAME_OK)
+            return true; // by other rules than ours
+        name_skeleton(name, name_len, skeleton);
+        keys[1].len = key_name(claim, skeleton);
+        keys[1].data = claim;
+    }
+    const struct redis_arg args[] = {{user, 8}, {record, len}};
+    redisReply *reply = ctl_redis_script(&restore->redis, LUA_RESTORE_NAME, false, keys, 2, args, 2);
+    freeReplyObject(reply);
+    return reply != NULL;
+}
+
+static bool on_names(struct restore *restore, const uint8_t *payload, size_t len)
+{
+    bool good = settle(restore);
+    for (size_t at = 0; good && at < len;) {
+        size_t record_len = bytes_get_u16(payload + at + 8);
+        good = put_name(restore, payload + at, payload + at + CTL_NAME_HEAD_LEN, record_len);
+        at += CTL_NAME_HEAD_LEN + record_len;
+    }
+    return good;
+}
+
 // ---- The command
 // -----------------------------------------------------------------------------------------------------
 
@@ -344,6 +377,8 @@ static bool pass(struct restore *restore, const char *path, bool users)
         good = ctl_file_next(&file, &type, &len) == 0 || refuse(restore, "the file has changed while it was read");
         if (good && users && type == CTL_USERS)
             good = on_users(restore, file.buffer, len);
+        else if (good && users && type == CTL_NAMES)
+            good = on_names(restore, file.buffer, len);
         else if (good && !users && type == CTL_TILE)
             good = on_tile(restore, file.buffer);
         else if (good && !users && type == CTL_LOG)

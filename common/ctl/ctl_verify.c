@@ -139,6 +139,20 @@ static int on_users(struct verify *verify, const uint8_t *payload, size_t len)
     return 0;
 }
 
+static int on_names(struct verify *verify, const uint8_t *payload, size_t len)
+{
+    struct bytes_reader in;
+    bytes_reader_init(&in, payload, len);
+    while (bytes_left(&in) > 0) {
+        (void)bytes_u64(&in);
+        size_t record_len = bytes_u16(&in);
+        const uint8_t *record = bytes_take(&in, record_len);
+        if (record == NULL || record_len < CTL_NAME_RECORD_MIN || record_len > CTL_NAME_RECORD_MAX || record[0] != 1)
+            return bad(verify, "names: malformed");
+    }
+    return 0;
+}
+
 static int compare_claims(const void *a, const void *b)
 {
     const struct claim *one = a, *two = b;
@@ -334,6 +348,9 @@ static int on_record(struct verify *verify, enum ctl_record type, const uint8_t 
         break;
     case CTL_USERS:
         err = on_users(verify, payload, len);
+        break;
+    case CTL_NAMES:
+        err = on_names(verify, payload, len);
         break;
     case CTL_TILE:
         err = on_tile(verify, payload, len);

@@ -110,8 +110,8 @@ def test_every_other_command_is_denied(guarded, role):
 @pytest.mark.parametrize("role", ROLES)
 def test_keys_and_channels(guarded, role):
     names = KEYS[4:6]
-    reads = {"shard": KEYS[:5], "gateway": KEYS[:3] + names, "ctl": KEYS[:3] + KEYS[4:5]}[role]
-    writes = {"shard": KEYS[:5], "gateway": KEYS[:1] + names, "ctl": KEYS[:3] + KEYS[4:5]}[role]
+    reads = {"shard": KEYS[:5], "gateway": KEYS[:3] + names, "ctl": KEYS[:3] + names}[role]
+    writes = {"shard": KEYS[:5], "gateway": KEYS[:1] + names, "ctl": KEYS[:3] + names}[role]
     for key in KEYS:
         assert dryrun(guarded, role, "HGETALL", key) == (key in reads), key
         assert dryrun(guarded, role, "HSET", key, "f", "v") == (key in writes), key

@@ -160,6 +160,41 @@ def test_into_an_empty_redis_and_into_another_canvas(make_cluster):
     assert status == REFUSED and "tile edge" in err and not other_ctl("status")["canvas"]["read_only"]
 
 
+def test_names_come_back_unless_there_are_others(make_cluster):
+    cluster, ctl, place = make_small(make_cluster)
+    file, redis = str(cluster.path / "one"), cluster.redis.client
+
+    def name(user, text, flags=0):
+        redis.set(f"{{u:{user % 64}}}:n:{user:016x}", struct.pack("<BBHQ", 1, flags, 0, 1_700_000_000_000) + text.encode())
+        return struct.pack("<Q", user)
+
+    place((1, 1, 1))
+    for user, text, claim in ((5, "Anna", "anna"), (6, "Bert", "bert"), (7, "Cleo", "cieo"), (9, "Dora", "dora")):
+        redis.set(f"{{n:{claim}}}", name(user, text))
+    name(8, "", flags=1)  # was erased
+    ctl("backup", file)
+    live = {5: "Anna", 6: "Berta", 7: "", 9: None}
+    redis.set("{n:berta}", name(6, "Berta"))  # has another by now
+    name(7, "", flags=1)  # was erased since
+    redis.delete("{u:9}:n:" + f"{9:016x}")
+    redis.set("{n:dora}", name(70, "Dora"))  # hers is another's now
+    redis.delete("{u:5}:n:" + f"{5:016x}", "{n:anna}", "{u:8}:n:" + f"{8:016x}")
+    ctl("restore", file)
+
+    def record(user):
+        value = redis.get(f"{{u:{user % 64}}}:n:{user:016x}")
+        return value and (value[1], value[12:].decode())
+
+    assert [record(user) for user in (5, 6, 7, 8, 9, 70)] == [(0, live[5]), (0, live[6]), (1, live[7]), (1, ""), live[9], (0, "Dora")]
+    assert redis.get("{n:anna}") == struct.pack("<Q", 5) and redis.get("{n:dora}") == struct.pack("<Q", 70)
+    # Onto an empty Redis, each with its claim.
+    redis.flushall()
+    ctl("restore", file)
+    assert [record(user) for user in (5, 6, 7, 8, 9)] == [(0, "Anna"), (0, "Bert"), (0, "Cleo"), (1, ""), (0, "Dora")]
+    claims = {key.decode(): struct.unpack("<Q", redis.get(key))[0] for key in redis.keys("{n:*")}
+    assert len(claims) == 4 and claims["{n:anna}"] == 5 and claims["{n:dora}"] == 9
+
+
 def test_one_that_broke_off_is_seen_and_begun_again(make_cluster):
     cluster, ctl, place = make_small(make_cluster)
     file = str(cluster.path / "one")

@@ -1,6 +1,7 @@
 """tessera-ctl and the admin port: what is set lies in Redis, is followed by all at once, and was done by somebody."""
 
 import asyncio
+import json
 import socket
 import struct
 import subprocess
@@ -193,6 +194,29 @@ def lone_cluster(tmp_path_factory):
     from tessera.cluster import Cluster
     with Cluster(tmp_path_factory.mktemp("ctl") / "cluster", shards=1, gateways=0, admin=True) as cluster:
         yield cluster
+
+
+def test_settings_change_under_load_and_nobody_is_dropped(make_cluster, workdir):
+    cluster = make_cluster(admin=True, cooldown="20ms")
+    ctl, summary = Ctl(cluster), workdir / "draw.json"
+    urls = ",".join(f"ws://{gateway.address}" for gateway in cluster.gateways)
+    argv = [build_dir() / "tessera-load", "draw", "--url", urls, "--json", summary, "--progress=false", "--connections", "400"]
+    argv += ["--seconds", "8", "--rate", "2000", "--verify=false"]
+    load = subprocess.Popen([str(a) for a in argv], env=clean_env(), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    wait_until(lambda: ctl("status")["connections"] >= 400, 20, "all are there")
+    changes = 0
+    while load.poll() is None and changes < 40:
+        for args in (("set", "cooldown", f"{20 + changes}ms"), ("set", "announcement", f"number {changes}"),
+                     ("palette", "add", f"color {changes}", f"#00{changes:02x}00"), ("canvas", "grow", f"{513 + changes}x512")):
+            ctl(*args, admin=(cluster.shards + cluster.gateways)[changes % 4].admin)
+            changes += 1
+    out, err = load.communicate(timeout=60)
+    assert load.returncode == 0, (out, err)
+    result = json.loads(summary.read_text())
+    print(f"{changes} changes under {result['draws_per_s']:.0f} draws/s by 400 connections, reconnects {result['reconnects']}")
+    assert changes >= 20 and result["placed"] > 1000
+    assert [result[name] for name in ("reconnects", "malformed", "errors", "unexpected_verdicts", "unacknowledged")] == [0] * 5
+    cluster.canvas()
 
 
 def test_a_draw_repeated_over_a_change_of_the_rule_is_placed_once(make_cluster):

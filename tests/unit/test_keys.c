@@ -119,6 +119,9 @@ static void test_users_read(void **state)
     assert_true(user == UINT64_MAX);
     for (size_t i = 0; i < sizeof others / sizeof others[0]; i++)
         assert_int_equal(key_user_parse(others[i], strlen(others[i]), &user), ERR_MALFORMED);
+    assert_int_equal(key_user_name_parse(others[3], strlen(others[3]), &user), 0);
+    assert_int_equal(user, 0x45);
+    assert_int_equal(key_user_name_parse(key, len, &user), ERR_MALFORMED);
 }
 
 int main(void)

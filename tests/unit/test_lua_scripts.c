@@ -14,7 +14,7 @@ static const char *const names[LUA_SCRIPT_COUNT] = {
     [LUA_ONLINE] = "online",     [LUA_TAKE] = "take",       [LUA_PLACE] = "place", [LUA_POSITION] = "position",
     [LUA_SNAPSHOT] = "snapshot", [LUA_PIXEL] = "pixel",     [LUA_NAME] = "name",   [LUA_ERASE] = "erase",
     [LUA_SETTINGS] = "settings", [LUA_OWNERS] = "owners",   [LUA_HEAT] = "heat",   [LUA_TILE] = "tile",
-    [LUA_REPLACE] = "replace",   [LUA_RESTORE] = "restore", [LUA_AUDIT] = "audit",
+    [LUA_REPLACE] = "replace",   [LUA_RESTORE] = "restore", [LUA_AUDIT] = "audit", [LUA_RESTORE_NAME] = "restore_name",
 };
 
 // Each is its file, byte for byte, under its own number.
