@@ -17,6 +17,9 @@ if seq ~= '0' then
         redis.call('RENAME', KEYS[i + 5], KEYS[i])
     end
     redis.call('HSET', meta, 'p', ARGV[1], 's', seq, 'k', ARGV[3], 'ks', seq)
+else
+    -- Of another backup, whose restore broke off.
+    redis.call('UNLINK', KEYS[7], KEYS[8], KEYS[9])
 end
 redis.call('HSET', meta, 'e', string.format('%.0f', epoch))
 return epoch

@@ -200,8 +200,10 @@ def test_one_that_broke_off_is_seen_and_begun_again(make_cluster):
     file = str(cluster.path / "one")
     place((1, 1, 1))
     ctl("backup", file)
+    place((300, 300, 2))
     cluster.redis.client.hset("{cluster}:config", mapping={"restores": 1, "version": 2})
     cluster.redis.client.xadd("{t:0:0}:new:log", {"l": "1"}, id="99-0")
+    cluster.redis.client.xadd("{t:1:1}:new:log", {"l": "1"}, id="99-0")  # of another backup, which had more
     wait_until(lambda: cluster.gateways[0].canvas()["read_only"], 10, "read-only")
     assert ctl("status")["canvas"]["restoring"]
     assert ctl.status_of("restore", file) == REFUSED and ctl.status_of("backup", file + "2") == REFUSED
