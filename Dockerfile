@@ -3,6 +3,7 @@
 #   docker build -t tessera .                      both programs and the page (the last stage)
 #   docker build --target redis -t tessera-redis .
 #   docker build --target balancer -t tessera-balancer .
+#   docker build --target prometheus -t tessera-prometheus .
 
 FROM debian:bookworm-slim AS base
 # One user for everything, with a fixed number, so that volumes keep their owner from image to image.
@@ -29,6 +30,16 @@ RUN apt-get update \
 USER tessera
 CMD ["haproxy", "-W", "-db", "-f", "/etc/tessera/haproxy.cfg"]
 
+FROM base AS prometheus
+RUN apt-get update \
+    && DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends prometheus \
+    && rm -rf /var/lib/apt/lists/* \
+    && install -d -o tessera -g tessera -m 0700 /prometheus
+USER tessera
+VOLUME /prometheus
+CMD ["prometheus", "--config.file=/etc/prometheus/prometheus.yml", "--storage.tsdb.path=/prometheus", \
+     "--storage.tsdb.retention.time=15d", "--storage.tsdb.retention.size=5GB", "--web.listen-address=:9090"]
+
 FROM debian:bookworm-slim AS build
 RUN apt-get update \
     && DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends \
@@ -41,7 +52,7 @@ COPY common common
 COPY proto proto
 COPY gateway gateway
 COPY shard shard
-RUN make -j"$(nproc)" build/tessera-gateway build/tessera-shard
+RUN make -j"$(nproc)" build/tessera-gateway build/tessera-shard build/tessera-ctl
 
 FROM base AS tessera
 RUN apt-get update \
@@ -50,8 +61,8 @@ RUN apt-get update \
         libhttp-parser2.9 libjansson4 libpng16-16 zlib1g ca-certificates openssl \
     && rm -rf /var/lib/apt/lists/* \
     && floors libevent-core-2.1-7 2.1.12-stable-8+deb12u1 libssl3 3.0.22-1~deb12u2 \
-    && install -d -o tessera -g tessera -m 0700 /secrets /secrets/gateway /secrets/shard /secrets/redis
-COPY --from=build /src/build/tessera-gateway /src/build/tessera-shard /usr/local/bin/
+    && install -d -o tessera -g tessera -m 0700 /secrets /secrets/gateway /secrets/shard /secrets/redis /secrets/ctl /backups
+COPY --from=build /src/build/tessera-gateway /src/build/tessera-shard /src/build/tessera-ctl /usr/local/bin/
 COPY deploy/docker/secrets /usr/local/bin/tessera-secrets
 COPY deploy/docker/start-gateway /usr/local/bin/tessera-start-gateway
 COPY deploy/redis/users.acl /usr/local/share/tessera/users.acl

@@ -7,6 +7,7 @@ import signal
 import ssl
 import subprocess
 import time
+import urllib.parse
 import urllib.request
 from pathlib import Path
 
@@ -26,6 +27,7 @@ SETTINGS = {
     "HEIGHT": "300",
     "GUESTS_PER_ADDRESS": "0",  # all of the players are at one address
     "REDIS_MAXMEMORY": "256mb",
+    "MONITORING_PORT": "9191",
     "NOFILE": "16384",  # an engine that may not raise limits has fewer to give than docker-compose.yml asks for
 }
 
@@ -87,6 +89,23 @@ class Compose:
         self("up", "-d", "--scale", f"gateway={gateways}", "--scale", f"shard={shards}")
         self.wait_healthy(gateway=gateways, shard=shards)
 
+    def settle(self):
+        """Two of each again, whatever a test before has left."""
+        if len(self.containers("gateway")) != 2 or len(self.containers("shard")) != 2 or not all(c.healthy() for c in self.containers()):
+            self.up()
+
+    def watch(self):
+        """Prometheus, from now on. Grafana's image is not made here, and cannot be pulled."""
+        self("up", "-d", "prometheus")
+        self.wait_healthy(prometheus=1)
+
+    def hang_up(self):
+        """Has the gateways read certificate and keys again."""
+        self("kill", "-s", "HUP", "gateway")
+
+    def secrets(self, *argv, **options):
+        return self("run", "--rm", "-T", "secrets", "tessera-secrets", *argv, **options)
+
     def down(self):
         self("--profile", "monitoring", "down", "-v", "-t", "5")
 
@@ -111,13 +130,20 @@ class Compose:
                     return False
             return True
 
-        wait_until(well, 90, f"healthy: {wanted}")
+        wait_until(well, 180, f"healthy: {wanted}")
 
     def get(self, path):
         """Through the balancer, over TLS, whoever signed the certificate."""
         context = ssl._create_unverified_context()
         with urllib.request.urlopen(f"https://{ADDRESS}{path}", context=context, timeout=10) as reply:
             return reply.read()
+
+    def ask_prometheus(self, path, **query):
+        url = f"http://127.0.0.1:{SETTINGS['MONITORING_PORT']}/api/v1/{path}?{urllib.parse.urlencode(query)}"
+        with urllib.request.urlopen(url, timeout=10) as reply:
+            answer = json.load(reply)
+        assert answer["status"] == "success", answer
+        return answer["data"]
 
     def secret(self, role, name):
         return self.work / "data" / "volumes" / f"tessera_secrets-{role}" / "_data" / name
@@ -160,7 +186,7 @@ class Players:
             assert self.process.poll() is None, f"the players have ended: {self.log.read_text()[-3000:]}"
             return self.acknowledged() >= wanted
 
-        wait_until(drawn, 30, f"people draw: {why}")
+        wait_until(drawn, 60, f"people draw: {why}")
 
     def stop(self):
         """They finish what is under way. Every acknowledged pixel is where it was drawn, in the log of Redis and at the

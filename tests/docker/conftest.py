@@ -12,10 +12,11 @@ from compose import Compose, Players  # noqa: E402
 
 @pytest.fixture(scope="session")
 def compose():
-    """The cluster, up, with two gateways and two shards. What its containers said is shown when it does not come up."""
+    """The cluster, up and watched, with two gateways and two shards. What its containers said is shown when it does not come up."""
     cluster = Compose()
     try:
         cluster.up()
+        cluster.watch()
         yield cluster
     except BaseException:
         print(cluster("logs", "--no-color", "--tail=40", check=False))
@@ -26,6 +27,7 @@ def compose():
 
 @pytest.fixture
 def players(compose, tmp_path):
+    compose.settle()
     crowd = Players(compose, tmp_path)
     yield crowd
     crowd.kill()

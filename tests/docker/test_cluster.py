@@ -1,5 +1,6 @@
 """docker-compose.yml: it comes up, grows and shrinks, is killed and renewed, while people draw through the balancer over TLS."""
 
+import json
 import os
 import signal
 
@@ -11,22 +12,23 @@ def test_only_the_port_of_the_balancer_is_published(compose):
     published = {}
     for container in compose.containers():
         ports = container.inspect()["NetworkSettings"]["Ports"] or {}
-        published[container.name] = sorted(f"{host['HostPort']}" for hosts in ports.values() for host in hosts or ())
-    open_ports = {name: set(ports) for name, ports in published.items() if ports}
-    assert open_ports == {"tessera_balancer_1": {os.environ["PORT"]}}
+        hosts = {(host["HostIp"], host["HostPort"]) for bound in ports.values() for host in bound or ()}
+        if hosts:
+            published[container.name] = hosts
+    port = os.environ["PORT"]
+    assert published == {"tessera_balancer_1": {("0.0.0.0", port), ("::", port)},
+                         "tessera_prometheus_1": {("127.0.0.1", os.environ["MONITORING_PORT"])}}
 
 
-def test_only_the_balancer_has_a_way_out(compose):
-    networks = {n["Name"]: n["Internal"] for n in map(_network, run("docker", "network", "ls", "-q", "-f", "name=tessera_").split())}
-    assert networks == {"tessera_public": False, "tessera_front": True, "tessera_back": True}
+def test_only_what_is_published_has_a_way_out(compose):
+    ids = run("docker", "network", "ls", "-q", "-f", "name=tessera_").split()
+    networks = {network["Name"]: network["Internal"] for network in json.loads(run("docker", "network", "inspect", *ids))}
+    assert networks == {"tessera_public": False, "tessera_monitoring": False, "tessera_front": True, "tessera_back": True}
+    open_to = {name: set() for name, internal in networks.items() if not internal}
     for container in compose.containers():
-        joined = set(container.inspect()["NetworkSettings"]["Networks"])
-        assert ("tessera_public" in joined) == (container.name == "tessera_balancer_1"), container.name
-
-
-def _network(network):
-    import json
-    return json.loads(run("docker", "network", "inspect", network))[0]
+        for name in set(container.inspect()["NetworkSettings"]["Networks"]) & set(open_to):
+            open_to[name].add(container.name)
+    assert open_to == {"tessera_public": {"tessera_balancer_1"}, "tessera_monitoring": {"tessera_prometheus_1"}}
 
 
 def test_gateways_and_shards_come_and_go(compose, players):
@@ -50,11 +52,11 @@ def test_each_container_is_killed(compose, players):
 
 def test_each_service_is_recreated(compose, players):
     """deploy/roll, as after a new version: every container is another one afterwards."""
-    before = {container.id for container in compose.containers()}
+    before = {container.id for container in compose.containers(*SERVICES)}
     for service in SERVICES:
         run("deploy/roll", service, env={**os.environ, "COMPOSE": "docker-compose"})
         players.progress(f"{service} was recreated")
     compose.wait_healthy(gateway=2, shard=2)
-    after = {container.id for container in compose.containers()}
+    after = {container.id for container in compose.containers(*SERVICES)}
     assert len(after) == len(before) == 6 and not before & after
     players.stop()

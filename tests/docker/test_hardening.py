@@ -1,5 +1,8 @@
 """What each container may: nothing that it does not need. Read from /proc, where the kernel says it."""
 
+import json
+import re
+
 import pytest
 from compose import root_options, run, status_of, words
 from test_access import ALWAYS, documented
@@ -18,7 +21,7 @@ def test_no_process_is_root_or_may_become_it(compose):
             assert status["NoNewPrivs"].strip() == "1", container.name
             assert "ro" in root_options(pid), container.name
             checked += 1
-    assert checked >= 12  # six containers, each with docker-init and its program
+    assert checked >= 14  # seven containers, each with docker-init and its program
 
 
 def test_nothing_can_be_written_but_volumes(compose):
@@ -41,19 +44,20 @@ def test_secrets_are_seen_by_those_who_need_them(compose):
     seen = {}
     for container in compose.containers():
         service = container.inspect()["Config"]["Labels"]["com.docker.compose.service"]
-        names = container.exec("sh", "-c", "ls /secrets 2>/dev/null || true").split()
-        seen[service] = set(names)
-    assert seen["balancer"] == set()
-    assert seen["shard"] == {"cluster_secret", "redis_password"}
-    assert seen["gateway"] == {"cluster_secret", "redis_password", "token_keys", "tls_cert.pem", "tls_key.pem"}
-    assert "redis_password" not in seen["redis"] and "token_keys" not in seen["redis"]
-    for container in compose.containers():
-        assert "password" not in " ".join(container.inspect()["Config"]["Env"] or []).replace("REDIS_PASSWORD_FILE=/secrets/redis_password", "")
+        seen[service] = set(container.exec("sh", "-c", "ls /secrets 2>/dev/null || true").split())
+        environment = [word for word in container.inspect()["Config"]["Env"] if re.search("PASSWORD|SECRET|KEY", word)]
+        assert all("_FILE=/secrets/" in word for word in environment), environment
+    assert seen == {
+        "balancer": set(),
+        "prometheus": set(),
+        "redis": {"admin_password", "users.acl"},
+        "shard": {"cluster_secret", "redis_password", "admin_secret"},
+        "gateway": {"cluster_secret", "redis_password", "token_keys", "tls_cert.pem", "tls_key.pem", "tls_ticket_keys"},
+    }
 
 
 def _commands(compose):
     """Full names and arities of all that this Redis knows."""
-    import json
     script = 'REDISCLI_AUTH=$(cat /secrets/admin_password) redis-cli --user admin --json COMMAND'
     for command in json.loads(compose.one("redis").exec("sh", "-c", script)):
         for name, arity, *_ in command[9] or [command]:
@@ -74,9 +78,9 @@ def test_each_role_may_what_is_listed_and_nothing_else(compose, role):
             assert "no permissions to run the" not in answer, f"{role} may not {name}: {answer}"
 
 
-@pytest.mark.parametrize("role, where", [("shard", "shard"), ("gateway", "gateway")])
-def test_with_the_password_of_a_role_nothing_dangerous_is_possible(compose, role, where):
-    password = compose.secret(where, "redis_password").read_text().strip()
+@pytest.mark.parametrize("role", ROLES)
+def test_with_the_password_of_a_role_nothing_dangerous_is_possible(compose, role):
+    password = compose.secret(role, "redis_password").read_text().strip()
     assert "PONG" in compose.redis_cli(["PING"], role, password)[0]
     dangerous = ["FLUSHALL", "CONFIG GET dir", "KEYS *", "SHUTDOWN NOSAVE", "EVAL 'return 1' 0", "ACL LIST", "REPLICAOF NO ONE",
                  "SET other x", "MONITOR", "MODULE LIST", "CLIENT LIST"]

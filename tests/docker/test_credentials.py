@@ -1,0 +1,91 @@
+"""Certificate and keys are changed under load, as the README says: nobody is dropped, and everybody has the new ones."""
+
+import ssl
+import subprocess
+import urllib.error
+import urllib.request
+
+import pytest
+from compose import ADDRESS, PORT, run
+from tessera.procs import wait_until
+
+
+def make_certificate(path, name):
+    """PEM of a certificate and its key."""
+    run("openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "30", "-subj",
+        f"/CN={name}", "-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1", "-keyout", path / "key.pem", "-out", path / "cert.pem")
+    return (path / "cert.pem").read_text() + (path / "key.pem").read_text()
+
+
+def certificates(count=8):
+    """Those that so many new connections were shown, over all gateways."""
+    return {ssl.get_server_certificate(("127.0.0.1", PORT)) for _ in range(count)}
+
+
+def session(token=None):
+    """A session, or the renewal of one: (user, token)."""
+    import json
+    headers = {"Authorization": f"Bearer {token}"} if token else {}
+    request = urllib.request.Request(f"https://{ADDRESS}/api/v1/session", method="POST", headers=headers)
+    with urllib.request.urlopen(request, context=ssl._create_unverified_context(), timeout=10) as reply:
+        answer = json.load(reply)
+    return answer["user"], answer["token"]
+
+
+def kid(token):
+    return token.split(".")[1]
+
+
+def test_the_certificate_that_is_made_names_what_was_asked_for(compose):
+    text = subprocess.run(["openssl", "x509", "-noout", "-text"], input=certificates(1).pop(), text=True, check=True,
+                          stdout=subprocess.PIPE).stdout
+    assert "DNS:localhost, IP Address:127.0.0.1" in text and "prime256v1" in text and "CA:FALSE" in text
+
+
+def test_a_certificate_is_replaced_while_people_draw(compose, players, tmp_path):
+    before = certificates()
+    assert len(before) == 1
+    pem = make_certificate(tmp_path, "tessera.example")
+    compose.secrets("certificate", input=pem)
+    compose.hang_up()
+    new = (tmp_path / "cert.pem").read_text()
+    wait_until(lambda: certificates() == {new}, 10, "all gateways show the new certificate")
+    # Now it can be verified, too, as a browser would.
+    context = ssl.create_default_context(cafile=tmp_path / "cert.pem")
+    with urllib.request.urlopen(f"https://localhost:{PORT}/api/v1/canvas", context=context, timeout=10) as reply:
+        assert reply.status == 200
+    players.progress("the certificate was replaced")
+    assert players.stop()["reconnects"] == 0
+
+
+def test_what_is_no_certificate_is_refused(compose, tmp_path):
+    (tmp_path / "a").mkdir()
+    (tmp_path / "b").mkdir()
+    one, two = make_certificate(tmp_path / "a", "a.example"), make_certificate(tmp_path / "b", "b.example")
+    before = compose.secret("gateway", "tls_cert.pem").read_text(), compose.secret("gateway", "tls_key.pem").read_text()
+    for bad in ("", "hello", one[: one.index("-----BEGIN PRIVATE")], one[: one.index("-----BEGIN PRIVATE")] + two[two.index("-----BEGIN PRIVATE"):]):
+        with pytest.raises(AssertionError, match="tessera-secrets: "):
+            compose.secrets("certificate", input=bad)
+    after = compose.secret("gateway", "tls_cert.pem").read_text(), compose.secret("gateway", "tls_key.pem").read_text()
+    assert after == before
+    assert not list(compose.secret("gateway", ".").glob("*.new"))
+
+
+def test_keys_are_rotated_while_people_draw(compose, players):
+    user, old = session()
+    compose.secrets("ticket-key")
+    for step in ("add", "use"):
+        compose.secrets("token-key", step)
+        compose.hang_up()
+        players.progress(f"token-key {step}")
+        assert session(old)[0] == user
+    wait_until(lambda: {kid(session()[1]) for _ in range(6)} != {kid(old)}, 10, "new sessions are signed with the new key")
+    renewed = session(old)[1]
+    compose.secrets("token-key", "drop")
+    compose.hang_up()
+    wait_until(lambda: session(old)[0] != user, 10, "sessions of the dropped key have ended")
+    if kid(renewed) != kid(old):
+        assert session(renewed)[0] == user
+    assert len(compose.secret("gateway", "tls_ticket_keys").read_text().split()) == 2
+    players.progress("the old key was dropped")
+    assert players.stop()["reconnects"] == 0
