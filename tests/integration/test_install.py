@@ -98,7 +98,7 @@ def test_units_and_man_pages(root):
         score = re.search(r"exposure level for \S+: ([0-9.]+)", found.stdout)[1]
         print(unit.name, score)
     pages = sorted((root / "usr/share/man/man8").glob("*.8"))
-    assert [page.name for page in pages[:2]] == ["tessera-gateway.8", "tessera-shard.8"]
+    assert [page.name for page in pages[:3]] == ["tessera-ctl.8", "tessera-gateway.8", "tessera-shard.8"]
     for page in pages:
         found = subprocess.run(["groff", "-man", "-Tascii", "-ww", "-P-cbou", page], capture_output=True, text=True, check=True)
         assert not found.stderr, found.stderr
