@@ -1,7 +1,7 @@
 // What the page says about itself: connection and crowd in the corner, the place in view, passing messages, and the last word
 // when it can not go on.
 
-import { coords, decimal, language, say } from './words.js';
+import { coords, decimal, language, leftToRight, say } from './words.js';
 
 /** @param {string} id */
 const byId = (id) => /** @type {HTMLElement} */ (document.getElementById(id));
@@ -59,7 +59,7 @@ export function showStatus(state) {
 export function showPlace(place, color) {
   byId('place').hidden = place === null;
   if (place === null) return;
-  const text = `${coords(place.x, place.y)}  ·  ${zoomText(place.scale)}×`;
+  const text = `${coords(place.x, place.y)}  ·  ${leftToRight(`${zoomText(place.scale)}×`)}`;
   const words = byId('place-text');
   if (words.textContent !== text) words.textContent = text;
   const chip = byId('place-color');

@@ -130,7 +130,7 @@ export const colorName = (name) => (Object.hasOwn(words, `color.${name}`) ? say(
 const isolated = (text) => (language.dir === 'rtl' && text !== '' ? `\u2068${text}\u2069` : text);
 
 /** Digits and signs that are read from left to right everywhere. @param {string} text */
-const leftToRight = (text) => (language.dir === 'rtl' ? `\u2066${text}\u2069` : text);
+export const leftToRight = (text) => (language.dir === 'rtl' ? `\u2066${text}\u2069` : text);
 
 /** @param {number} x @param {number} y */
 export const coords = (x, y) => leftToRight(`${x}, ${y}`);
