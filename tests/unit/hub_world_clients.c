@@ -188,7 +188,8 @@ void world_read(unsigned client, size_t bytes)
         conn->wire_len -= bytes;
         memmove(conn->wire, conn->wire + bytes, conn->wire_len);
     }
-    while ((len = whole_frame(conn->in + at, conn->in_len - at, &head)) > 0) {
+    // While nothing has come `in` is NULL, to which C lets nobody add, be it 0.
+    while (conn->in != NULL && (len = whole_frame(conn->in + at, conn->in_len - at, &head)) > 0) {
         on_payload(conn, conn->in + at + head, len - head);
         at += len;
     }
