@@ -338,3 +338,24 @@ test('installable; while the server is away a page of its own says so, in the re
   page.problems = page.problems.filter((it) => !NETWORK.test(it));
   await done(page);
 });
+
+test('who placed a pixel is told to everybody, by the name that they chose', async () => {
+  const { x, y, query } = spot();
+  const [page, other] = await Promise.all([
+    open(browser, cluster.gateways[0].url + query),
+    open(browser, cluster.gateways[1].url + query),
+  ]);
+  await Promise.all([live(page), live(other)]);
+  await place(page, 'red', x, y);
+  await waitDock(page, 'cooldown');
+  await page.click('#menu');
+  await page.locator('#me', { hasText: /\w/ }).waitFor();
+  await page.fill('#name', `Painter ${x}`);
+  await page.click('#name-save');
+  await page.waitForFunction((name) => document.querySelector('#name-note')?.textContent === `You are ${name} now.`, `Painter ${x}`);
+  const at = await onScreen(other, x, y);
+  await other.mouse.click(at.x, at.y);
+  await other.locator('#card-list li', { hasText: `Painter ${x}` }).waitFor();
+  assert.equal(await other.textContent('#card-title'), 'red');
+  await done(page, other);
+});

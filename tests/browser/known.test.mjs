@@ -1,0 +1,149 @@
+// What is known of a pixel, and of the player: the card, names, choices.
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { choose, live, NETWORK, onScreen, open, PHONE, place, waitDock, waitToast, words } from './browser.mjs';
+import { QUERY, RED, done, draws, gatewayWith, shared } from './fixture.mjs';
+
+/** @param {import('./browser.mjs').Page} page @param {number} x @param {number} y */
+async function click(page, x, y) {
+  const at = await onScreen(page, x, y);
+  await page.mouse.click(at.x, at.y);
+}
+
+/** @param {import('./browser.mjs').Page} page @param {string} text */
+const waitNote = (page, text) => page.waitForFunction((it) => document.querySelector('#name-note')?.textContent?.includes(it), text);
+
+test('a click without a color tells who placed the pixel, and before; it follows what happens', async () => {
+  const gateway = await gatewayWith();
+  gateway.place(300, 300, 14, 'Ada', 7200000);
+  gateway.place(300, 300, RED, 'Quiet Heron 12', 180000);
+  const page = await open(shared.browser, gateway.url + QUERY);
+  await page.context().grantPermissions(['clipboard-read', 'clipboard-write']);
+  await live(page);
+  await click(page, 300, 300);
+  await page.waitForSelector('#card[data-state="known"]');
+  const rows = () => page.locator('#card-list li').allInnerTexts().then((all) => all.map((it) => it.replace(/\s+/g, ' ')));
+  assert.deepEqual(await rows(), ['Quiet Heron 12 3 minutes ago', 'Ada 2 hours ago']);
+  assert.equal(await page.textContent('#card-title'), 'red');
+  assert.equal(await page.innerText('#card-at'), '300, 300');
+  assert.equal(draws(gateway), 0);
+  gateway.place(300, 300, 5, '<i>Eve</i>');
+  await page.locator('#card-list li', { hasText: '<i>Eve</i>' }).waitFor();
+  assert.equal(await page.textContent('#card-title'), 'yellow');
+  assert.equal((await rows()).length, 3);
+  await page.click('#card-share');
+  await waitToast(page, 'Link to this place copied');
+  assert.equal(await page.evaluate(() => navigator.clipboard.readText()), `${gateway.url}?x=300&y=300&zoom=20`);
+  await page.keyboard.press('Escape');
+  await page.waitForSelector('#card', { state: 'hidden' });
+  await click(page, 305, 300);
+  await page.waitForFunction(() => document.querySelector('#card-note')?.textContent === 'Nobody has placed here yet.');
+  await click(page, 305, 300);
+  await page.waitForSelector('#card', { state: 'hidden' });
+  gateway.historyStatus = 503;
+  await click(page, 306, 300);
+  await page.waitForSelector('#card[data-state="failed"]');
+  assert.match(await page.innerText('#card-note'), /cannot be read/);
+  await done(page, NETWORK);
+});
+
+test('a mouse that rests is told; one that moves on is left alone', async () => {
+  const gateway = await gatewayWith();
+  gateway.place(300, 300, RED, 'Ada', 60000);
+  const page = await open(shared.browser, gateway.url + QUERY);
+  await live(page);
+  const at = await onScreen(page, 300, 300);
+  await page.mouse.move(at.x + 2, at.y);
+  await page.mouse.move(at.x, at.y);
+  await page.locator('#card[data-pinned="false"] li', { hasText: 'Ada' }).waitFor();
+  await page.mouse.move(at.x + 60, at.y);
+  await page.waitForSelector('#card', { state: 'hidden' });
+  await choose(page, 'blue');
+  await page.mouse.move(at.x, at.y);
+  await page.waitForTimeout(600);
+  assert.equal(await page.isVisible('#card'), false, 'with a color the mouse is for placing');
+  await done(page);
+});
+
+test('a finger that stays tells who placed the pixel, and places nothing', async () => {
+  const gateway = await gatewayWith();
+  gateway.place(302, 301, RED, 'Ada', 60000);
+  const page = await open(shared.browser, gateway.url + QUERY, PHONE);
+  await live(page);
+  await page.keyboard.press('5');
+  await waitDock(page, 'color');
+  const { x, y } = await onScreen(page, 302, 301);
+  const session = await page.context().newCDPSession(page);
+  await session.send('Input.dispatchTouchEvent', { type: 'touchStart', touchPoints: [{ x, y, id: 0 }] });
+  await page.locator('#card[data-pinned="true"] li', { hasText: 'Ada' }).waitFor();
+  await session.send('Input.dispatchTouchEvent', { type: 'touchEnd', touchPoints: [] });
+  assert.equal(draws(gateway), 0);
+  const card = /** @type {{ y: number, height: number }} */ (await page.locator('#card').boundingBox());
+  const dock = /** @type {{ y: number }} */ (await page.locator('#dock').boundingBox());
+  assert.ok(card.y + card.height <= dock.y, 'above the dock');
+  await page.tap('#card-close');
+  await page.waitForSelector('#card', { state: 'hidden' });
+  await done(page);
+});
+
+test('by keyboard: I asks, arrows go on asking, and it is said aloud', async () => {
+  const gateway = await gatewayWith();
+  gateway.place(301, 300, RED, 'Ada', 60000);
+  const page = await open(shared.browser, gateway.url + QUERY);
+  await live(page);
+  await page.keyboard.press('i');
+  await page.waitForSelector('#card[data-pinned="true"]');
+  await page.keyboard.press('ArrowRight');
+  await waitToast(page, 'Placed by Ada, 1 minute ago.');
+  assert.equal(await page.innerText('#card-at'), '301, 300');
+  await page.keyboard.press('i');
+  await page.waitForSelector('#card', { state: 'hidden' });
+  await done(page);
+});
+
+test('a name can be chosen; what is wrong with one is said', async () => {
+  const gateway = await gatewayWith();
+  gateway.names = {
+    'no': [400, { error: 'bad_name', reason: 'length', message: '' }], 'Ada': [409, { error: 'name_taken', message: '' }],
+    'Adа': [400, { error: 'bad_name', reason: 'script', message: '' }], 'Eve': [403, { error: 'no_placement', message: '' }],
+  };
+  const page = await open(shared.browser, gateway.url + QUERY);
+  await live(page);
+  await page.click('#menu');
+  await page.locator('#me', { hasText: 'Brave Otter 4711' }).waitFor();
+  const wish = async (/** @type {string} */ name) => {
+    await page.fill('#name', name);
+    await page.keyboard.press('Enter');
+  };
+  for (const [name, words] of [['no', '3 to 20'], ['Ada', 'Somebody else'], ['Adа', 'one script'], ['Eve', 'first pixel']]) {
+    await wish(name);
+    await waitNote(page, words);
+  }
+  await wish('  Grace\u0065\u0301 ');
+  await waitNote(page, 'You are Graceé now.');
+  assert.equal(await page.innerText('#me'), 'Graceé');
+  await page.click('#name-reset');
+  await page.locator('#me', { hasText: 'Brave Otter 4711' }).waitFor();
+  await page.click('#erase');
+  await page.click('#erase-yes');
+  await page.getByRole('alertdialog').waitFor();
+  await done(page, NETWORK);
+});
+
+test('? shows the keys; a sheet keeps the keyboard to itself and gives it back', async () => {
+  const gateway = await gatewayWith();
+  const page = await open(shared.browser, gateway.url + QUERY);
+  await live(page);
+  await page.keyboard.press('?');
+  await page.locator('#help[open]').waitFor();
+  assert.ok((await page.locator('#keys dt').count()) >= 12);
+  await page.keyboard.press('4');
+  await page.keyboard.press('Escape');
+  await page.locator('#help').waitFor({ state: 'hidden' });
+  await waitDock(page, 'idle');
+  await page.click('#menu');
+  await page.keyboard.press('Escape');
+  await page.locator('#menu-sheet').waitFor({ state: 'hidden' });
+  assert.equal(await page.evaluate(() => document.activeElement?.id), 'menu');
+  await done(page);
+});
