@@ -152,7 +152,8 @@ static bool split(struct words *words, int argc, char **argv)
         }
         words->options[words->option_count++] = argv[i];
         const struct conf_option *option = option_named(argv[i] + 2, strcspn(argv[i] + 2, "="));
-        bool takes_next = option != NULL && option->type != CONF_BOOL && strchr(argv[i], '=') == NULL;
+        bool takes_next = (option != NULL && option->type != CONF_BOOL && strchr(argv[i], '=') == NULL) ||
+                          strcmp(argv[i], "--config") == 0; // of every program, so it is not in the table
         if (takes_next && i + 1 < argc)
             words->options[words->option_count++] = argv[++i];
     }

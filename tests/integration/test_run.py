@@ -98,11 +98,15 @@ def tile(address):
     return reply.body
 
 
-def test_the_canvas_survives_ctrl_c(make_run):
+def test_the_canvas_survives_ctrl_c(make_run, workdir):
     run = make_run(COOLDOWN="5s").start()
     page = http.get(run.address, "/")
     assert page.status == 200 and b"<!doctype html" in page.body[:200].lower()
     assert one_draw(run.address, 3, 4, 5).cooldown_ms == 5000
+    for words in (["status"], ["backup", workdir / "backup"]):  # with the file that the run says
+        done = subprocess.run([build_dir() / "tessera-ctl", "--config", run.var / "ctl.conf", *words], env=clean_env(),
+                              capture_output=True, text=True, timeout=60)
+        assert done.returncode == 0 and "1 placements" in done.stdout, done
     assert len(processes_of(run.var)) >= 5  # Redis, two shards, two gateways
     for secret in (run.var / "secrets").iterdir():
         assert stat.S_IMODE(secret.stat().st_mode) == 0o600
