@@ -1,4 +1,4 @@
-// The service worker does one thing: where the canvas cannot be reached, it says so with a page of our own. It never answers in place of a
+// The service worker: where the canvas cannot be reached, it says so with a page of our own. It never answers in place of a
 // server that answers, and keeps nothing of the canvas and the API. So there is no version to raise: each visit gets the page of now, and
 // asks for the kept files again ("visited"), which costs a few 304 when they are the same.
 
@@ -27,6 +27,12 @@ worker.addEventListener('message', (event) => {
   if (event.data === 'visited') event.waitUntil(keep().catch(() => {}));
 });
 
+// "Your next pixel is ready": back to the page that said so.
+worker.addEventListener('notificationclick', (event) => {
+  event.notification.close();
+  event.waitUntil(front());
+});
+
 worker.addEventListener('fetch', (event) => {
   const { method, mode, url } = event.request;
   const [file] = url.split(/[?#]/, 1);
@@ -37,6 +43,11 @@ worker.addEventListener('fetch', (event) => {
 /** The server's answer, for which the browser may have asked while this was starting. @param {FetchEvent} event @returns {Promise<Response>} */
 async function server(event) {
   return (await event.preloadResponse) ?? fetch(event.request);
+}
+
+async function front() {
+  const [page] = await worker.clients.matchAll({ type: 'window' });
+  await (page ? page.focus() : worker.clients.openWindow(address('./')));
 }
 
 /** @param {string} url */
