@@ -303,9 +303,12 @@ int hub_join(struct hub *hub, struct hub_client *client, const uint8_t *entries,
 {
     static const struct watch_list no_watch;
     struct watch_list watch;
-    if (hub->config.version == 0 || watch_list_read(&watch, &hub->config.geom, entries, count) != 0)
+    if (hub->config.version == 0)
         return ERR_MALFORMED;
-    int err = set_watch(hub, client, &watch);
+    int err = watch_list_read(&watch, &hub->config.geom, entries, count);
+    if (err != 0)
+        return err;
+    err = set_watch(hub, client, &watch);
     if (err != 0 && set_watch(hub, client, &no_watch) != 0)
         ws_conn_close(client->conn, WS_CLOSE_FULL, "no memory for a client");
     return err;
@@ -316,9 +319,8 @@ int hub_watch(struct hub *hub, struct hub_client *client, const uint8_t *entries
     struct watch_list watch;
     if (client->audience == NULL)
         return hub_join(hub, client, entries, count);
-    if (watch_list_read(&watch, &hub->config.geom, entries, count) != 0)
-        return ERR_MALFORMED;
-    return set_watch(hub, client, &watch);
+    int err = watch_list_read(&watch, &hub->config.geom, entries, count);
+    return err != 0 ? err : set_watch(hub, client, &watch);
 }
 
 int hub_resume(struct hub *hub, struct hub_client *client, const uint8_t *entries, uint16_t count)
@@ -326,8 +328,9 @@ int hub_resume(struct hub *hub, struct hub_client *client, const uint8_t *entrie
     struct watch_list watch;
     if (client->audience == NULL)
         return 0;
-    if (watch_list_read(&watch, &hub->config.geom, entries, count) != 0)
-        return ERR_MALFORMED;
+    int err = watch_list_read(&watch, &hub->config.geom, entries, count);
+    if (err != 0)
+        return err;
     client->asked = 0;
     for (uint32_t i = 0; i < watch.count; i++) {
         int index = interest_find(client->audience, tile_key(watch.tiles[i]));

@@ -19,7 +19,7 @@ int watch_list_read(struct watch_list *watch, const struct geom *geom, const uin
     for (uint16_t i = 0; i < count; i++) {
         sorted[i] = ws_entry_at(entries, i);
         if (!geom_has_tile(geom, sorted[i].tile))
-            return ERR_MALFORMED;
+            return ERR_RANGE;
     }
     qsort(sorted, count, sizeof sorted[0], by_key);
     for (uint16_t i = 0; i < count; i++) {

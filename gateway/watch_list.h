@@ -14,7 +14,7 @@ struct watch_list {
     struct position pos[LIMIT_WATCH_TILES];
 };
 
-// The entries of a HELLO, WATCH or RESUME. 0; ERR_MALFORMED for too many, a tile outside the canvas, or one named
-// twice.
+// The entries of a HELLO, WATCH or RESUME. 0; ERR_MALFORMED for too many, or a tile named twice; ERR_RANGE for a tile
+// outside the canvas, which may have grown without this process having heard of it.
 MUST_CHECK int watch_list_read(struct watch_list *watch, const struct geom *geom, const uint8_t *entries,
                                uint16_t count);

@@ -47,7 +47,9 @@ static void welcome(struct conn *conn, const uint8_t *entries, uint16_t count, u
     int err = hub_join(edge->parts.hub, &conn->ws.hub, entries, count);
     ws_input_charge(conn);
     if (err == ERR_MALFORMED)
-        ws_conn_close(&conn->ws, WS_CLOSE_MALFORMED, "HELLO names a tile outside the canvas, or twice");
+        ws_conn_close(&conn->ws, WS_CLOSE_MALFORMED, "HELLO names a tile twice");
+    else if (err == ERR_RANGE)
+        ws_conn_close(&conn->ws, WS_CLOSE_FULL, "HELLO names a tile that is not on this canvas yet");
     else if (err != 0)
         ws_send_error(conn, WS_ERROR_WATCH_LIMIT);
 }

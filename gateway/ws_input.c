@@ -62,6 +62,8 @@ static void on_watch(struct conn *conn, const uint8_t *message, size_t len, bool
     ws_input_charge(conn);
     if (err == ERR_MALFORMED)
         ws_conn_close(&conn->ws, WS_CLOSE_MALFORMED, resume ? "malformed RESUME" : "malformed WATCH");
+    else if (err == ERR_RANGE)
+        ws_conn_close(&conn->ws, WS_CLOSE_FULL, "a tile that is not on this canvas yet");
     else if (err != 0)
         ws_send_error(conn, WS_ERROR_WATCH_LIMIT);
 }

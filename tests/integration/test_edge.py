@@ -404,6 +404,8 @@ BROKEN = {
     "endless frames": (frame(BINARY, b"") + frame(CONTINUATION) * 5000, 4002),
     "no HELLO first": (binary(protocol.draw(1, 1, 1, 1)), 4002),
     "empty": (binary(b""), 4002),
+    "a tile outside": (binary(protocol.hello(7, {(200, 0): NONE})), 4005),
+    "WATCH of a tile outside": (binary(protocol.hello(7, {})) + binary(protocol.watch_tiles({(0, 200): NONE})), 4005),
 }
 
 

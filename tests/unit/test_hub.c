@@ -756,7 +756,7 @@ static void test_refuses_what_is_not_there(void **state)
     uint8_t message[64];
     struct hub_client client = {0};
     ws_encode_watch(message, WS_WATCH, &outside, 1);
-    assert_int_equal(hub_join(world_hub(), &client, message + WS_WATCH_HEAD_LEN, 1), ERR_MALFORMED);
+    assert_int_equal(hub_join(world_hub(), &client, message + WS_WATCH_HEAD_LEN, 1), ERR_RANGE);
     ws_encode_watch(message, WS_WATCH, twice, 2);
     assert_int_equal(hub_join(world_hub(), &client, message + WS_WATCH_HEAD_LEN, 2), ERR_MALFORMED);
     assert_int_equal(hub_join(world_hub(), &client, message, 0), 0);

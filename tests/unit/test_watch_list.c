@@ -33,8 +33,8 @@ static void test_refuses(void **state)
     const struct ws_entry outside[] = {{{16, 0}, {0, 0}}};
     const struct ws_entry below[] = {{{0, 16}, {0, 0}}};
     assert_int_equal(read_tiles(twice, 3), ERR_MALFORMED);
-    assert_int_equal(read_tiles(outside, 1), ERR_MALFORMED);
-    assert_int_equal(read_tiles(below, 1), ERR_MALFORMED);
+    assert_int_equal(read_tiles(outside, 1), ERR_RANGE);
+    assert_int_equal(read_tiles(below, 1), ERR_RANGE);
 }
 
 static void test_takes_256_and_no_more(void **state)
