@@ -6,7 +6,8 @@ import subprocess
 
 from raw import Raw, binary
 from tessera import http, protocol
-from tessera.procs import ROOT
+from tessera.cluster import metric
+from tessera.procs import ROOT, wait_until
 
 DOCUMENT = ROOT / "deploy" / "METRICS.md"
 
@@ -54,6 +55,8 @@ def promtool(text):
 def test_the_document_and_promtool(make_cluster):
     cluster = make_cluster(shards=1, gateways=1, cooldown="10m")
     gateway, shard = cluster.gateways[0], cluster.shards[0]
+    # The gauge follows /readyz when the process looks, four times a second.
+    wait_until(lambda: metric(gateway.metrics, "tessera_gateway_ready") == 1, 5, "the gateway is counted ready")
     with Raw(gateway.address) as raw:
         session = json.loads(raw.send("POST /api/v1/session HTTP/1.1\r\nHost: localhost\r\n\r\n").response()[2])
     with Raw(gateway.address) as raw:
