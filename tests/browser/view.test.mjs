@@ -43,8 +43,8 @@ test('links of the older sites open at their place, and one that names no place 
   for (const [link, where] of [
     ['?cx=412&cy=87&px=17', '412, 87 · 17×'], ['#x=10&y=20&scale=20', '10, 20 · 20×'], ['#d,-100,50,40', '400, 550 · 16×'],
   ]) {
-    await page.goto('about:blank');
-    await page.goto(gateway.url + link);
+    await live(page);
+    await page.goto(gateway.url + link); // another query or none, so always another document
     await live(page);
     await page.waitForFunction((text) => document.querySelector('#place-text')?.textContent?.replaceAll('\u00a0', ' ').replace(/ +/g, ' ') === text, where);
     await page.waitForURL((url) => url.searchParams.has('zoom') && url.hash === '' && !url.searchParams.has('cx'));
