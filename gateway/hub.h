@@ -61,7 +61,8 @@ void hub_configure(struct hub *hub, const struct canvas_config *config);
 void hub_verify(struct hub *hub);
 
 // HELLO: starts to watch. 0; ERR_MALFORMED for a tile named twice (close 4002); ERR_RANGE for one outside the
-// canvas (close 4005); ERR_FULL over the memory cap (ERROR WATCH_LIMIT; the client is joined watching nothing). `entries` may go after the call.
+// canvas (close 4005); ERR_FULL over the memory cap (ERROR WATCH_LIMIT; the client is joined watching nothing).
+// `entries` may go after the call.
 MUST_CHECK int hub_join(struct hub *hub, struct hub_client *client, const uint8_t *entries, uint16_t count);
 // WATCH: 0, ERR_MALFORMED, ERR_RANGE, ERR_FULL (the old watch stays).
 MUST_CHECK int hub_watch(struct hub *hub, struct hub_client *client, const uint8_t *entries, uint16_t count);
