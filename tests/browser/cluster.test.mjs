@@ -46,8 +46,9 @@ test('one places, another sees it, a third that comes later sees it too', async 
   await waitColor(other, x, y, 'red');
   await waitColor(one, x, y, 'red');
   const third = await open(browser, cluster.gateways[1].url + query);
-  await waitColor(third, x, y, 'red');
-  assert.match(await words(third), /online|Just you/);
+  await waitColor(third, x, y, 'red'); // which the page shows before its socket is open
+  await live(third);
+  await third.waitForFunction(() => /online|Just you/.test(document.querySelector('#state-text')?.textContent ?? ''));
   await done(one, other, third);
 });
 
