@@ -41,8 +41,8 @@
 #include "gateway/hub.h"
 #include "gateway/interest.h"
 
-// The position of synced clients of a tile that started over: no history contains it.
 #define FANOUT_LANES INTEREST_LANES
+// The position of synced clients of a tile that started over: no history contains it.
 #define FANOUT_NOWHERE ((struct position){UINT64_MAX, 0})
 
 enum lag_queue {

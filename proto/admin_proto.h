@@ -39,8 +39,7 @@ size_t admin_encode_accept(uint8_t to[ADMIN_OVERHEAD], const uint8_t mac[ADMIN_M
 size_t admin_encode_head(uint8_t to[ADMIN_OVERHEAD], enum admin_type type, uint32_t number, size_t json_len);
 size_t admin_encode_mac(uint8_t to[ADMIN_OVERHEAD], const uint8_t mac[ADMIN_MAC_LEN]);
 
-// ---- admin_mac.c: ERR_NOMEM when OpenSSL fails
-// -----------------------------------------------------------------------
+// ---- admin_mac.c: ERR_NOMEM when OpenSSL fails ---------------------------------------------------------------------
 
 struct admin_keys {
     const void *secret;

@@ -22,8 +22,7 @@ struct monotime batch_sent(const struct batch *batch)
     return batch->sent_at;
 }
 
-// ---- Forming
-// ---------------------------------------------------------------------------------------------------------
+// ---- Forming -------------------------------------------------------------------------------------------------------
 
 static void decide(struct draw *draw, uint8_t code, uint32_t seq, uint32_t next_nonce, uint32_t wait_ms)
 {
@@ -173,8 +172,7 @@ struct batch *place_next_batch(struct place *place, struct monotime now, struct 
     return batch;
 }
 
-// ---- What became of it
-// -----------------------------------------------------------------------------------------------
+// ---- What became of it ---------------------------------------------------------------------------------------------
 
 static void batch_over(struct place *place, struct batch *batch)
 {

@@ -89,8 +89,7 @@ static void link_send(struct link *link, size_t len)
         link_close(link, err_text(err));
 }
 
-// ---- Answers
-// ---------------------------------------------------------------------------------------------------------
+// ---- Answers -------------------------------------------------------------------------------------------------------
 
 static void touch(struct link *link)
 {
@@ -169,8 +168,7 @@ void link_server_flush(struct link_server *server)
     server->touched_count = 0;
 }
 
-// ---- Messages
-// --------------------------------------------------------------------------------------------------------
+// ---- Messages ------------------------------------------------------------------------------------------------------
 
 static void on_response(struct link *link, const struct link_message *message)
 {
@@ -251,8 +249,7 @@ static void on_closed(void *arg, enum msg_sock_reason reason)
     link_close(arg, msg_sock_reason_text(reason));
 }
 
-// ---- Accepting
-// -------------------------------------------------------------------------------------------------------
+// ---- Accepting -----------------------------------------------------------------------------------------------------
 
 static void link_open(struct link *link, int fd)
 {

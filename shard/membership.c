@@ -41,8 +41,7 @@ static void changed(struct membership *membership)
     membership->handlers.on_change(membership->arg);
 }
 
-// ---- Configuration
-// ---------------------------------------------------------------------------------------------------
+// ---- Configuration -------------------------------------------------------------------------------------------------
 
 static void use_config(struct membership *membership, const struct canvas_config *config)
 {
@@ -100,8 +99,7 @@ static void read_config(struct membership *membership)
     give_up(membership, err, "cannot ask");
 }
 
-// ---- Joining and beating
-// ---------------------------------------------------------------------------------------------
+// ---- Joining and beating -------------------------------------------------------------------------------------------
 
 static void on_joined(int err, uint64_t view, void *arg)
 {
@@ -215,8 +213,7 @@ static void on_down(void *arg)
     }
 }
 
-// ---- The bus
-// ---------------------------------------------------------------------------------------------------------
+// ---- The bus -------------------------------------------------------------------------------------------------------
 
 static void on_bus_ready(void *arg)
 {
@@ -242,8 +239,7 @@ static void on_bus_message(void *arg, const char *channel, size_t channel_len, c
     changed(membership);
 }
 
-// ---- Life
-// ------------------------------------------------------------------------------------------------------------
+// ---- Life ----------------------------------------------------------------------------------------------------------
 
 static int open_bus(struct membership *membership, const struct store_options *redis)
 {

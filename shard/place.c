@@ -59,8 +59,7 @@ void place_set_pressure(struct place *place, bool pressure)
     place->pressure = pressure;
 }
 
-// ---- Links
-// -----------------------------------------------------------------------------------------------------------
+// ---- Links ---------------------------------------------------------------------------------------------------------
 
 struct peer *place_peer(struct place *place, uint16_t peer)
 {
@@ -172,8 +171,7 @@ void place_release(struct place *place, struct draw *draw)
     draw_release(&place->pool, draw);
 }
 
-// ---- Redis
-// -----------------------------------------------------------------------------------------------------------
+// ---- Redis ---------------------------------------------------------------------------------------------------------
 
 void place_connected(struct place *place)
 {
@@ -234,8 +232,7 @@ bool place_is_quiet(const struct place *place)
     return place->batches_in_flight == 0 && place->pool.used == 0;
 }
 
-// ---- Time
-// ------------------------------------------------------------------------------------------------------------
+// ---- Time ----------------------------------------------------------------------------------------------------------
 
 static void refuse_held(struct place *place, struct monotime now, enum tile_state state)
 {

@@ -68,8 +68,7 @@ void place_set_config(struct place *place, const struct canvas_config *config);
 // Redis is nearly full: every draw is refused READ_ONLY.
 void place_set_pressure(struct place *place, bool pressure);
 
-// ---- Links: `peer` is a number below LIMIT_SHARD_LINKS
-// -----------------------------------------------------------------
+// ---- Links: `peer` is a number below LIMIT_SHARD_LINKS -------------------------------------------------------------
 
 struct peer *place_peer(struct place *place, uint16_t peer);
 // Draws of a closed link that wait are dropped, unanswered; those in flight go on.
@@ -95,8 +94,7 @@ enum place_result place_draw(struct place *place, struct monotime now, uint16_t 
 struct draw *place_next_answer(struct place *place);
 void place_release(struct place *place, struct draw *draw);
 
-// ---- Redis
-// ---------------------------------------------------------------------------------------------------------------
+// ---- Redis ---------------------------------------------------------------------------------------------------------
 
 // A new connection is up and we are a member on it. All tiles have to be taken anew, after the view was read.
 void place_connected(struct place *place);
@@ -139,8 +137,7 @@ void place_take_failed(struct place *place, struct monotime now, struct tile til
 // Redis may not write, or the tile is damaged: its draws are READ_ONLY.
 void place_take_refused(struct place *place, struct tile tile);
 
-// ---- Batches
-// -------------------------------------------------------------------------------------------------------------
+// ---- Batches -------------------------------------------------------------------------------------------------------
 
 #define BATCH_KEYS_MAX (LIMIT_BATCH_DRAWS * 8u)
 #define BATCH_ARGS_MAX (5u + LIMIT_BATCH_DRAWS * 13u)
@@ -181,8 +178,7 @@ void place_batch_unknown(struct place *place, struct monotime now, struct batch 
 // Redis said that it may not write now (OOM, MISCONF): READ_ONLY.
 void place_batch_refused(struct place *place, struct monotime now, struct batch *batch);
 
-// ---- Time
-// ----------------------------------------------------------------------------------------------------------------
+// ---- Time ----------------------------------------------------------------------------------------------------------
 
 // Refuses what was held too long, forgets old windows, measures the rate, makes position beats due. Call it every 50 ms
 // or so.

@@ -87,8 +87,7 @@ const struct hist *store_place_latency(const struct store *store)
     return &store->place_latency_us;
 }
 
-// ---- Calls
-// -----------------------------------------------------------------------------------------------------------
+// ---- Calls ---------------------------------------------------------------------------------------------------------
 
 struct store_call *store_call_new(struct store *store, void (*fail)(struct store_call *call, int err),
                                   store_read_reply *read, size_t beats, void *arg)
@@ -140,8 +139,7 @@ int store_sent(struct store_call *call, int err)
     return err;
 }
 
-// ---- Configuration
-// ---------------------------------------------------------------------------------------------------
+// ---- Configuration -------------------------------------------------------------------------------------------------
 
 static void config_failed(struct store_call *call, int err)
 {
@@ -205,8 +203,7 @@ int store_config(struct store *store, store_config_cb *cb, void *arg)
     return store_sent(call, redis_conn_command(store->conn, args, 2, store_answered, call));
 }
 
-// ---- Membership
-// ------------------------------------------------------------------------------------------------------
+// ---- Membership ----------------------------------------------------------------------------------------------------
 
 static void number_failed(struct store_call *call, int err)
 {

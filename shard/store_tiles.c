@@ -13,8 +13,7 @@
 #define TAKEN_ELEMENTS 7u
 #define TILE_RESULTS 3u
 
-// ---- Taking
-// ----------------------------------------------------------------------------------------------------------
+// ---- Taking --------------------------------------------------------------------------------------------------------
 
 static void take_failed(struct store_call *call, int err)
 {
@@ -86,8 +85,7 @@ int store_take(struct store *store, struct place *place, const struct place_take
     return store_eval(call, LUA_TAKE, keys, KEYS, args, 3);
 }
 
-// ---- Position beats
-// --------------------------------------------------------------------------------------------------
+// ---- Position beats ------------------------------------------------------------------------------------------------
 
 static void beats_failed(struct store_call *call, int err)
 {
@@ -157,8 +155,7 @@ int store_heat(struct store *store, const struct place_beat *beats, size_t count
     return n > 0 ? redis_conn_evalsha(store->conn, LUA_HEAT, &key, 1, args, n, on_heat, store) : 0;
 }
 
-// ---- Batches
-// ---------------------------------------------------------------------------------------------------------
+// ---- Batches -------------------------------------------------------------------------------------------------------
 
 static void place_failed(struct store_call *call, int err)
 {

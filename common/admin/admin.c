@@ -109,8 +109,7 @@ static void send_bytes(struct admin_conn *conn, const void *data, size_t len)
         conn_close(conn);
 }
 
-// ---- Calls
-// -----------------------------------------------------------------------------------------------------------
+// ---- Calls ---------------------------------------------------------------------------------------------------------
 
 static void call_free(struct admin_call *call)
 {
@@ -177,8 +176,7 @@ void admin_fail(struct admin_call *call, const char *error, const char *format, 
     end(call, json_pack("{s:b, s:s, s:s}", "ok", 0, "error", error, "message", message));
 }
 
-// ---- Commands
-// --------------------------------------------------------------------------------------------------------
+// ---- Commands ------------------------------------------------------------------------------------------------------
 
 static bool read_args(struct admin_call *call, const json_t *args)
 {
@@ -246,8 +244,7 @@ static void on_command(struct admin_conn *conn, const struct admin_message *mess
     dispatch(call);
 }
 
-// ---- The challenge
-// ---------------------------------------------------------------------------------------------------
+// ---- The challenge -------------------------------------------------------------------------------------------------
 
 static void on_response(struct admin_conn *conn, const struct admin_message *message)
 {
@@ -289,8 +286,7 @@ static void on_closed(void *arg, enum msg_sock_reason reason)
     conn_close(arg);
 }
 
-// ---- Accepting
-// -------------------------------------------------------------------------------------------------------
+// ---- Accepting -----------------------------------------------------------------------------------------------------
 
 static void open_conn(struct admin_conn *conn, int fd, const struct sockaddr_storage *peer, socklen_t peer_len)
 {
@@ -359,8 +355,7 @@ static void on_check(void *arg)
     }
 }
 
-// ---- Life
-// ------------------------------------------------------------------------------------------------------------
+// ---- Life ----------------------------------------------------------------------------------------------------------
 
 static int listen_on(struct admin *admin)
 {

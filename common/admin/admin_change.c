@@ -56,8 +56,7 @@ static void store_text(struct change *change, const char *field, const char *val
     change->values[i] = value;
 }
 
-// ---- The settings
-// ----------------------------------------------------------------------------------------------------
+// ---- The settings --------------------------------------------------------------------------------------------------
 
 static int make_cooldown(struct change *change, const struct canvas_config *now, const char *const *args)
 {
@@ -158,8 +157,7 @@ static const struct setting settings[] = {
 static const struct setting palette_setting = {.name = "palette", .what = "palette add", .make = make_color};
 static const struct setting canvas_setting = {.name = "canvas", .what = "canvas grow", .make = make_canvas};
 
-// ---- Storing
-// ---------------------------------------------------------------------------------------------------------
+// ---- Storing -------------------------------------------------------------------------------------------------------
 
 static void on_settings(struct admin_call *call, const struct canvas_config *config);
 

@@ -50,8 +50,7 @@ const char *admin_role(const struct admin *admin);
 struct monotime admin_started(const struct admin *admin);
 struct loop *admin_loop(const struct admin *admin);
 
-// ---- admin_redis.c
-// ---------------------------------------------------------------------------------------------------
+// ---- admin_redis.c -------------------------------------------------------------------------------------------------
 
 // Asks; `next` gets the reply, which is then no error. Otherwise the call fails by itself, as it does when nothing
 // could be asked. `next` is not called back within these.
@@ -68,8 +67,7 @@ void admin_read_config(struct admin_call *call, admin_config_fn *next);
 // A text of Redis; "" when it is none, or no UTF-8.
 json_t *admin_text(const redisReply *reply);
 
-// ---- Commands
-// --------------------------------------------------------------------------------------------------------
+// ---- Commands ------------------------------------------------------------------------------------------------------
 
 void admin_run_status(struct admin_call *call);  // admin_status.c
 void admin_run_tiles(struct admin_call *call);   // admin_tiles.c

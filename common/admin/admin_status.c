@@ -48,8 +48,7 @@ static json_int_t number_of(const redisReply *reply)
     return reply->str != NULL ? (json_int_t)strtoll(reply->str, NULL, 10) : 0;
 }
 
-// ---- The answer
-// ------------------------------------------------------------------------------------------------------
+// ---- The answer ----------------------------------------------------------------------------------------------------
 
 static bool count_tile(struct admin_call *call, const struct admin_owner *owner)
 {
@@ -85,8 +84,7 @@ static void counted(struct admin_call *call)
     admin_answer(call, json_incref(status->answer));
 }
 
-// ---- Gateways and shards, by their beats
-// -----------------------------------------------------------------------------
+// ---- Gateways and shards, by their beats ---------------------------------------------------------------------------
 
 // "<first> <beat ms>[ <version>]"
 struct beat {
@@ -171,8 +169,7 @@ static void on_members(struct admin_call *call, const redisReply *reply)
     admin_ask(call, args, 2, on_gateways);
 }
 
-// ---- Redis, the process, the settings
-// --------------------------------------------------------------------------------
+// ---- Redis, the process, the settings ------------------------------------------------------------------------------
 
 // The value of "name:" in the text of INFO.
 static json_t *info_value(const redisReply *reply, const char *name, bool number)

@@ -12,8 +12,7 @@
 #define LIST_MAX 512u
 #define LIST_SCAN_MAX 65536u // tiles that one `tiles` looks at
 
-// ---- Scanning
-// --------------------------------------------------------------------------------------------------------
+// ---- Scanning ------------------------------------------------------------------------------------------------------
 
 static void scan_on(struct admin_call *call, struct admin_scan *scan);
 
@@ -60,8 +59,7 @@ void admin_scan(struct admin_call *call, struct admin_scan *scan)
     scan_on(call, scan);
 }
 
-// ---- The command
-// -----------------------------------------------------------------------------------------------------
+// ---- The command ---------------------------------------------------------------------------------------------------
 
 struct list {
     struct admin_scan scan; // first: it is the call's state

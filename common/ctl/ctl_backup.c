@@ -57,8 +57,7 @@ static uint8_t *reserve(struct backup *backup, size_t len)
     return at;
 }
 
-// ---- Settings
-// --------------------------------------------------------------------------------------------------------
+// ---- Settings ------------------------------------------------------------------------------------------------------
 
 static bool put_field(struct backup *backup, const redisReply *text)
 {
@@ -100,8 +99,7 @@ static bool put_config(struct backup *backup)
     return good && parse(backup) && put_record(backup, CTL_CONFIG);
 }
 
-// ---- Users
-// -----------------------------------------------------------------------------------------------------------
+// ---- Users ---------------------------------------------------------------------------------------------------------
 
 static bool put_user(struct backup *backup, uint64_t user, const redisReply *record)
 {
@@ -165,8 +163,7 @@ static bool on_names(const redisReply *keys, void *arg)
     return on_keys(keys, arg, key_user_name_parse, put_name);
 }
 
-// ---- Logs
-// ------------------------------------------------------------------------------------------------------------
+// ---- Logs ----------------------------------------------------------------------------------------------------------
 
 struct entry {
     uint64_t epoch, time;
@@ -267,8 +264,7 @@ static bool put_log(struct backup *backup, struct tile tile, uint32_t until)
     return backup->record_len == 0 || put_record(backup, CTL_LOG);
 }
 
-// ---- Tiles
-// -----------------------------------------------------------------------------------------------------------
+// ---- Tiles ---------------------------------------------------------------------------------------------------------
 
 static bool put_bytes(struct backup *backup, const redisReply *text)
 {
@@ -329,8 +325,7 @@ static bool on_tiles(const redisReply *keys, void *arg)
     return true;
 }
 
-// ---- The commands
-// ----------------------------------------------------------------------------------------------------
+// ---- The commands --------------------------------------------------------------------------------------------------
 
 static bool write_all(struct backup *backup)
 {

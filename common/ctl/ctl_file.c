@@ -28,8 +28,7 @@ static int end_digest(struct ctl_file *file, uint8_t digest[CTL_DIGEST_LEN])
     return EVP_DigestFinal_ex(file->digest, digest, &len) == 1 && len == CTL_DIGEST_LEN ? 0 : ERR_NOMEM;
 }
 
-// ---- Writing
-// ---------------------------------------------------------------------------------------------------------
+// ---- Writing -------------------------------------------------------------------------------------------------------
 
 static int put_bytes(struct ctl_file *file, const void *data, size_t len, bool counts)
 {
@@ -108,8 +107,7 @@ int ctl_file_commit(struct ctl_file *file, uint32_t tiles, uint64_t users, uint6
     return sync_folder(file->path);
 }
 
-// ---- Reading
-// ---------------------------------------------------------------------------------------------------------
+// ---- Reading -------------------------------------------------------------------------------------------------------
 
 static int take_bytes(struct ctl_file *file, void *data, size_t len)
 {

@@ -67,8 +67,7 @@ static int connect_to(struct ctl_link *link, const char *address, uint32_t timeo
     return err;
 }
 
-// ---- Messages
-// --------------------------------------------------------------------------------------------------------
+// ---- Messages ------------------------------------------------------------------------------------------------------
 
 static int send_all(struct ctl_link *link, const uint8_t *data, size_t len)
 {
@@ -125,8 +124,7 @@ static int receive_message(struct ctl_link *link, enum admin_type type, uint8_t 
     return err;
 }
 
-// ---- The challenge
-// ---------------------------------------------------------------------------------------------------
+// ---- The challenge -------------------------------------------------------------------------------------------------
 
 static int challenge(struct ctl_link *link, const char *secret)
 {
@@ -170,8 +168,7 @@ void ctl_link_close(struct ctl_link *link)
     link->fd = -1;
 }
 
-// ---- Commands
-// --------------------------------------------------------------------------------------------------------
+// ---- Commands ------------------------------------------------------------------------------------------------------
 
 static int send_command(struct ctl_link *link, const char *json, size_t len)
 {

@@ -109,8 +109,7 @@ static void print_help(void)
     conf_print_help(&program, stdout);
 }
 
-// ---- The command line
-// ------------------------------------------------------------------------------------------------
+// ---- The command line ----------------------------------------------------------------------------------------------
 
 struct words {
     char *options[ARGS_MAX + 2]; // of the program, for conf_parse; NULL at the end
@@ -188,8 +187,7 @@ static void default_who(char who[WHO_SIZE])
     snprintf(who, WHO_SIZE, "%.60s@%.60s", user, host);
 }
 
-// ---- Asking
-// ----------------------------------------------------------------------------------------------------------
+// ---- Asking --------------------------------------------------------------------------------------------------------
 
 static enum ctl_status status_of(int err)
 {

@@ -50,8 +50,7 @@ static bool refuse(struct restore *restore, const char *why)
     return false;
 }
 
-// ---- Many commands at once
-// -------------------------------------------------------------------------------------------
+// ---- Many commands at once -----------------------------------------------------------------------------------------
 
 static bool settle(struct restore *restore)
 {
@@ -72,8 +71,7 @@ static bool send(struct restore *restore, const struct redis_arg *args, size_t c
     return ctl_redis_send(&restore->redis, args, count);
 }
 
-// ---- Settings
-// --------------------------------------------------------------------------------------------------------
+// ---- Settings ------------------------------------------------------------------------------------------------------
 
 // What the script is given beside the audit entry: numbers and texts that outlive the call.
 struct settings {
@@ -189,8 +187,7 @@ static bool end(struct restore *restore)
     return read_config(restore, &now) && step(restore, "end", &none);
 }
 
-// ---- Tiles
-// -----------------------------------------------------------------------------------------------------------
+// ---- Tiles ---------------------------------------------------------------------------------------------------------
 
 static bool replace(struct restore *restore, struct tile tile, uint64_t epoch, uint32_t seq, uint64_t checksum)
 {
@@ -301,8 +298,7 @@ static bool on_others(const redisReply *keys, void *arg)
     return good;
 }
 
-// ---- Users
-// -----------------------------------------------------------------------------------------------------------
+// ---- Users ---------------------------------------------------------------------------------------------------------
 
 static bool on_records(const redisReply *keys, void *arg)
 {
@@ -363,8 +359,7 @@ static bool on_names(struct restore *restore, const uint8_t *payload, size_t len
     return good;
 }
 
-// ---- The command
-// -----------------------------------------------------------------------------------------------------
+// ---- The command ---------------------------------------------------------------------------------------------------
 
 // Goes over the file once, for tiles or for users.
 static bool pass(struct restore *restore, const char *path, bool users)

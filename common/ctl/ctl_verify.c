@@ -60,8 +60,7 @@ __attribute__((format(printf, 2, 3))) static int bad(struct verify *verify, cons
     return ERR_MALFORMED;
 }
 
-// ---- Settings
-// --------------------------------------------------------------------------------------------------------
+// ---- Settings ------------------------------------------------------------------------------------------------------
 
 int ctl_fields_parse(struct ctl_fields *fields, const uint8_t *payload, size_t len)
 {
@@ -101,8 +100,7 @@ static int on_config(struct verify *verify, const uint8_t *payload, size_t len)
     return 0;
 }
 
-// ---- Users
-// -----------------------------------------------------------------------------------------------------------
+// ---- Users ---------------------------------------------------------------------------------------------------------
 
 static int add_claim(struct verify *verify, uint64_t user, const uint8_t *bytes)
 {
@@ -192,8 +190,7 @@ static int meet_claims(struct verify *verify, uint32_t seq, uint64_t user, uint1
     return 0;
 }
 
-// ---- Tiles
-// -----------------------------------------------------------------------------------------------------------
+// ---- Tiles ---------------------------------------------------------------------------------------------------------
 
 static int end_tile(struct verify *verify)
 {
@@ -311,8 +308,7 @@ static int on_log(struct verify *verify, const uint8_t *payload, size_t len)
     return err;
 }
 
-// ---- All of it
-// -------------------------------------------------------------------------------------------------------
+// ---- All of it -----------------------------------------------------------------------------------------------------
 
 static int on_end(struct verify *verify, const uint8_t *payload)
 {
