@@ -4,8 +4,8 @@
 #include <string.h>
 #include <sys/queue.h>
 
+#include "common/core/hash_table.h"
 #include "gateway/content_body.h"
-#include "gateway/hash_table.h"
 #include "proto/limits.h"
 
 #define FRESH_MS 1000   // this long a body is given out without looking

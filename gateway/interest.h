@@ -17,7 +17,7 @@
 #include <stdint.h>
 
 #include "common/core/err.h"
-#include "gateway/hash_table.h"
+#include "common/core/hash_table.h"
 
 #define INTEREST_LANES 8u
 

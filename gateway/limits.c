@@ -6,7 +6,7 @@
 #include <utlist.h>
 
 #include "common/core/bucket.h"
-#include "gateway/hash_table.h"
+#include "common/core/hash_table.h"
 
 #define MINUTE_US INT64_C(60000000)
 

@@ -3,7 +3,7 @@
 
 #include <utlist.h>
 
-#include "gateway/hash_table.h"
+#include "common/core/hash_table.h"
 #include "gateway/route.h"
 
 #define ROUTE_SLAB_DRAWS 1024u

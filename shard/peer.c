@@ -2,8 +2,8 @@
 
 #include <stdlib.h>
 
+#include "common/core/hash_table.h"
 #include "proto/limits.h"
-#include "shard/hash_table.h"
 
 #define UNSENT UINT32_MAX
 

@@ -3,8 +3,8 @@
 
 #include <sys/queue.h>
 
+#include "common/core/hash_table.h"
 #include "proto/keys.h"
-#include "shard/hash_table.h"
 #include "shard/place.h"
 #include "shard/windows.h"
 

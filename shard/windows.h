@@ -9,8 +9,8 @@
 #include <stdint.h>
 #include <sys/queue.h>
 
+#include "common/core/hash_table.h"
 #include "common/core/monotime.h"
-#include "shard/hash_table.h"
 #include "shard/window.h"
 
 #define WINDOWS_KEEP_MS 240000
