@@ -136,6 +136,10 @@ void edge_on_status(uint32_t online, bool read_only, void *arg);
 // Puts STATUS into the outbox of a client that is about to be written to.
 void edge_status_along(struct conn *conn);
 
+// edge_metrics.c
+// As metrics_add.
+MUST_CHECK int edge_add_metrics(struct edge *edge, struct metrics *metrics);
+
 // edge_drain.c
 void edge_drain_tick(struct edge *edge);
 void edge_drain_tell(struct edge *edge, struct conn *conn);

@@ -19,7 +19,7 @@ test_static_files_OBJS := gateway/static_files gateway/shared_buf common/core/by
 test_static_files_LIBS := -lcrypto -lz
 
 # The whole edge, with everything behind it faked.
-edge_objs := $(addprefix gateway/,conn gzip page conn_open edge edge_broadcast edge_clients edge_drain edge_listen http http_fields http_conn \
+edge_objs := $(addprefix gateway/,conn gzip page conn_open edge edge_broadcast edge_clients edge_drain edge_metrics edge_listen http http_fields http_conn \
              http_reply redirect routes api api_heat api_me api_pixel api_session api_wait api_ws preview query region user_name static_files session origin limits proxy proxy_v1 ws_upgrade ws_conn ws_frame \
              ws_hello ws_input ws_recv outbox deadline shared_buf) \
              $(addprefix common/core/,addr bucket bytes bytes_text err geom hist hmac mix monotime name name_fold name_words palette token) \
