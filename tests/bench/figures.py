@@ -47,18 +47,22 @@ def tick_args(low_ms, high_ms=None):
     return [f"--tick-min={low_ms}ms", f"--tick-max={high_ms or low_ms}ms"]
 
 
+def _spent(bench, server, load, clients, seconds):
+    """What it takes while all clients are there: CPU seconds of the server, frames written, seconds."""
+    wait_clients(server, clients, load)
+    time.sleep(2)
+    with bench.quiet(server, load):
+        cpu, frames, begin = server.server_cpu_s(), server.writes(), time.monotonic()
+        time.sleep(seconds)
+        return server.server_cpu_s() - cpu, server.writes() - frames, time.monotonic() - begin
+
+
 def _deliveries(bench, server, clients, seconds, rate):
     """CPU of the server per delivered frame while every client gets one each tick."""
     options = {"connections": clients, "processes": processes(clients), "rate": rate, "seconds": 0}
     options |= {"source_addresses": SOURCES}
     with server, Load(bench.dir(), server, "idle", bench.cores[1], verify="false", **options) as load:
-        wait_clients(server, clients, load)
-        time.sleep(2)
-        with bench.quiet(server, load):
-            cpu, frames, begin = server.server_cpu_s(), server.writes(), time.monotonic()
-            time.sleep(seconds)
-            cpu, frames = server.server_cpu_s() - cpu, server.writes() - frames
-            took = time.monotonic() - begin
+        cpu, frames, took = _spent(bench, server, load, clients, seconds)
         said = load.end()
     if said["malformed"] or said["connect_failures"]:
         raise servers.Failure(f"not what was to be measured: {said}")
@@ -208,12 +212,7 @@ def growth(bench, clients, rate, gateways, tiles, seconds, watched=256):
     options = {"connections": clients, "processes": processes(clients), "rate": rate, "seconds": seconds + 4}
     options |= {"tiles": watched, "source_addresses": SOURCES}
     with cluster, Load(bench.dir(), cluster, "idle", bench.cores[1], verify="false", **options) as load:
-        wait_clients(cluster, clients, load)
-        time.sleep(2)
-        with bench.quiet(cluster, load):
-            cpu, frames, begin = cluster.server_cpu_s(), cluster.writes(), time.monotonic()
-            time.sleep(seconds)
-            cpu, frames, took = cluster.server_cpu_s() - cpu, cluster.writes() - frames, time.monotonic() - begin
+        cpu, frames, took = _spent(bench, cluster, load, clients, seconds)
         said = load.result()
     return {
         "clients": clients,
