@@ -16,7 +16,7 @@ import pytest
 
 from raw import BINARY, CLOSE, CONTINUATION, FIN, PING, PONG, TEXT, Closed, Raw, binary, frame, proxy_v2
 from tessera import http, protocol
-from tessera.cluster import Cluster
+from tessera.cluster import Cluster, metric
 from tessera.procs import free_port, wait_until
 from tessera.protocol import NONE, Verdict
 
@@ -65,10 +65,6 @@ class Edge:
 
     def raw(self, **options):
         return Raw(self.gateway.address, **options)
-
-    def metric(self, gateway, name):
-        text = http.get(gateway.metrics, "/metrics").body.decode()
-        return sum(float(line.rsplit(" ", 1)[1]) for line in text.splitlines() if line.startswith(name))
 
     def tls_context(self, version=None):
         context = ssl.create_default_context(cafile=self.path / "cert.pem")
@@ -455,10 +451,10 @@ def test_fragments_and_control_frames(edge):
 def test_a_flood_of_pings_is_answered_with_few_pongs(edge):
     with edge.raw() as raw:
         raw.open(edge_token(edge))
-        before = edge.metric(edge.gateway, "tessera_gateway_messages_total")
+        before = metric(edge.gateway.metrics, "tessera_gateway_messages_total")
         raw.send(binary(protocol.hello(7, {})) + frame(FIN | PING, b"p" * 100) * 90)
         assert isinstance(raw.message(), protocol.Welcome)
-        wait_until(lambda: edge.metric(edge.gateway, "tessera_gateway_messages_total") >= before + 91, 10, "all were read")
+        wait_until(lambda: metric(edge.gateway.metrics, "tessera_gateway_messages_total") >= before + 91, 10, "all were read")
         raw.socket.settimeout(0.5)
         pongs = 0
         try:
@@ -489,7 +485,7 @@ def test_the_message_rate_pauses_and_does_not_spin(edge):
         raw.open(edge_token(edge))
         raw.send(binary(protocol.hello(7, {})))
         assert isinstance(raw.message(), protocol.Welcome)
-        before = edge.metric(edge.tight, "tessera_gateway_messages_total")
+        before = metric(edge.tight.metrics, "tessera_gateway_messages_total")
         began, cpu = time.monotonic(), cpu_seconds(edge.tight.proc.pid)
         raw.send(b"".join(frame(FIN | PING, b"%d" % i) for i in range(99)) + frame(FIN | PING, b"last"))
         while raw.frame() != (PONG, b"last"):
@@ -497,8 +493,8 @@ def test_the_message_rate_pauses_and_does_not_spin(edge):
         seconds = time.monotonic() - began
         assert 2.0 < seconds < 8, "100 messages, 40 at once and the rest at 20 a second"
         assert cpu_seconds(edge.tight.proc.pid) - cpu < 0.25 * seconds
-        assert edge.metric(edge.tight, "tessera_gateway_messages_total") == before + 100
-        assert edge.metric(edge.tight, "tessera_gateway_pauses_total") > 0
+        assert metric(edge.tight.metrics, "tessera_gateway_messages_total") == before + 100
+        assert metric(edge.tight.metrics, "tessera_gateway_pauses_total") > 0
 
 
 def test_draws_in_flight(edge):
@@ -509,10 +505,10 @@ def test_draws_in_flight(edge):
             raw.open(edge.token())
             raw.send(binary(protocol.hello(7, {})))
             assert isinstance(raw.message(), protocol.Welcome)
-            before = edge.metric(edge.gateway, "tessera_gateway_draws_total")
+            before = metric(edge.gateway.metrics, "tessera_gateway_draws_total")
             raw.send(b"".join(binary(protocol.draw(i, 9, 1, 1)) for i in range(6)) + frame(FIN | PING, b"after"))
             time.sleep(0.5)
-            assert edge.metric(edge.gateway, "tessera_gateway_draws_total") == before + 4
+            assert metric(edge.gateway.metrics, "tessera_gateway_draws_total") == before + 4
             edge.cluster.shards[0].proc.resume()
             answers = []
             while len(answers) < 6:
@@ -565,21 +561,21 @@ def test_connections_per_address_and_in_all(edge):
         held.append(raw)
         assert got == 503
         held.pop(0).socket.close()
-        wait_until(lambda: edge.metric(edge.tight, "tessera_gateway_clients ") == 4, 5, "it is noticed")
+        wait_until(lambda: metric(edge.tight.metrics, "tessera_gateway_clients") == 4, 5, "it is noticed")
         raw, got = hello_through_proxy(edge.tight_proxy, token, "192.0.2.1")
         held.append(raw)
         assert got == 101
     finally:
         for raw in held:
             raw.socket.close()
-    wait_until(lambda: edge.metric(edge.tight, "tessera_gateway_clients ") == 0, 5, "all are gone")
+    wait_until(lambda: metric(edge.tight.metrics, "tessera_gateway_clients") == 0, 5, "all are gone")
     try:
         held = [hello_through_proxy(edge.tight_proxy, token, f"2001:db8:1:2::{i:x}") for i in range(4)]
         assert [got for _, got in held] == [101, 101, 101, 429]
     finally:
         for raw, _ in held:
             raw.socket.close()
-    wait_until(lambda: edge.metric(edge.tight, "tessera_gateway_clients ") == 0, 5, "all are gone")
+    wait_until(lambda: metric(edge.tight.metrics, "tessera_gateway_clients") == 0, 5, "all are gone")
 
 
 def test_sessions_per_minute(edge):
@@ -627,7 +623,7 @@ def test_proxy_header_of_a_stranger(edge):
         except ConnectionError:
             pass
         assert raw.until_closed() == b""
-    assert edge.metric(edge.far, 'tessera_gateway_disconnects_total{reason="proxy_untrusted"}') == 1
+    assert metric(edge.far.metrics, 'tessera_gateway_disconnects_total{reason="proxy_untrusted"}') == 1
 
 
 # ---- TLS -------------------------------------------------------------------------------------------------------------
@@ -797,11 +793,11 @@ def test_two_gateways_on_one_port(edge):
         for gateway in pair:
             gateway.address = f"127.0.0.1:{port}"
             gateway.start()
-        before = [edge.metric(gateway, "tessera_gateway_accepted_total") for gateway in pair]
+        before = [metric(gateway.metrics, "tessera_gateway_accepted_total") for gateway in pair]
         for _ in range(60):
             with Raw(f"127.0.0.1:{port}") as raw:
                 assert raw.send(f"GET /livez HTTP/1.1\r\n{HOST}\r\n").response()[0] == 200
-        after = [edge.metric(gateway, "tessera_gateway_accepted_total") for gateway in pair]
+        after = [metric(gateway.metrics, "tessera_gateway_accepted_total") for gateway in pair]
         assert all(b > a for a, b in zip(before, after)), "both serve"
     finally:
         for gateway in pair:

@@ -6,8 +6,9 @@ import random
 import struct
 import zlib
 
-from tessera import http, png
+from tessera import png
 from tessera.client import Client, all_tiles
+from tessera.cluster import metric
 from tessera.procs import wait_until
 from tessera.protocol import Position, Replica, WATCH_LIMIT, checksum
 
@@ -27,15 +28,6 @@ class QuickReplica(Replica):
 
 def quick_replicas(tiles):
     return {tile: QuickReplica(EDGE) for tile in tiles}
-
-
-def metric(gateway, name):
-    """A value of /metrics; `name` with its labels as they are written there."""
-    reply = http.get(gateway.metrics, "/metrics")
-    for line in reply.body.decode().splitlines():
-        if line.startswith(name + " "):
-            return float(line.split()[-1])
-    raise AssertionError(f"no metric {name}")
 
 
 def kill_bus(cluster):
@@ -106,10 +98,10 @@ def test_a_bus_that_is_cut_all_the_time(make_cluster, rng):
 
     asyncio.run(run())
     for gateway in cluster.gateways:
-        assert metric(gateway, "tessera_bus_connects_total") > 3
-        assert metric(gateway, 'tessera_resyncs_total{reason="checksum"}') == 0
+        assert metric(gateway.metrics, "tessera_bus_connects_total") > 3
+        assert metric(gateway.metrics, 'tessera_resyncs_total{reason="checksum"}') == 0
         cluster.canvas().check_gateway(gateway)
-    healed = [metric(gateway, "tessera_repairs_total") for gateway in cluster.gateways]
+    healed = [metric(gateway.metrics, "tessera_repairs_total") for gateway in cluster.gateways]
     assert sum(healed) > 0, "something was lost and read from the log"
 
 
@@ -132,7 +124,7 @@ def test_what_was_seen_and_lost_is_taken_back(make_cluster):
             await same_as_redis(cluster, [client], ALL)
 
     asyncio.run(run())
-    assert metric(gateway, 'tessera_resyncs_total{reason="rewound"}') == 1
+    assert metric(gateway.metrics, 'tessera_resyncs_total{reason="rewound"}') == 1
 
 
 def test_a_wrong_checksum_starts_the_tile_over(make_cluster):
@@ -150,7 +142,7 @@ def test_a_wrong_checksum_starts_the_tile_over(make_cluster):
             await same_as_redis(cluster, [client], ALL)
 
     asyncio.run(run())
-    assert metric(gateway, 'tessera_resyncs_total{reason="checksum"}') == 1
+    assert metric(gateway.metrics, 'tessera_resyncs_total{reason="checksum"}') == 1
 
 
 def test_nonsense_on_the_bus_is_dropped(make_cluster):
@@ -175,7 +167,7 @@ def test_nonsense_on_the_bus_is_dropped(make_cluster):
             assert client.resumes == 0
 
     asyncio.run(run())
-    assert metric(gateway, "tessera_bus_malformed_total") >= 10
+    assert metric(gateway.metrics, "tessera_bus_malformed_total") >= 10
 
 
 # ---- Positions -------------------------------------------------------------------------------------------------------
@@ -211,7 +203,7 @@ def test_a_position_gets_exactly_what_it_missed(make_cluster):
                     assert other.snapshots >= 1
 
     asyncio.run(run())
-    assert metric(gateway, "tessera_clients_lagging") == 0
+    assert metric(gateway.metrics, "tessera_clients_lagging") == 0
 
 
 # ---- Slow clients ----------------------------------------------------------------------------------------------------
@@ -233,7 +225,7 @@ def test_a_client_that_does_not_read_costs_a_position_and_not_a_copy(make_cluste
                 await client.connect()
                 client.socket.transport.pause_reading()
                 await client.watch(tiles)
-            await quick.until(lambda: metric(gateway, "tessera_clients_lagging") == len(slow), 10, "they lag")
+            await quick.until(lambda: metric(gateway.metrics, "tessera_clients_lagging") == len(slow), 10, "they lag")
             for nonce in range(1, 400):
                 x, y, color = rng.randrange(4096), rng.randrange(4096), rng.randrange(32)
                 await quick.draw(x, y, color, nonce)
@@ -248,12 +240,12 @@ def test_a_client_that_does_not_read_costs_a_position_and_not_a_copy(make_cluste
                     await client.until(lambda: client.replicas[tile].pos == at_end, 20, f"{tile} at {at_end}")
                     assert client.replicas[tile].colors == quick.replicas[tile].colors
                 assert client.resumes == 0
-            await quick.until(lambda: metric(gateway, "tessera_clients_lagging") == 0, 5, "nobody lags")
+            await quick.until(lambda: metric(gateway.metrics, "tessera_clients_lagging") == 0, 5, "nobody lags")
             await asyncio.gather(*(client.close() for client in slow))
 
     asyncio.run(run())
     # One snapshot of a tile serves all who need it there.
-    assert metric(gateway, "tessera_snapshots_compressed_total") < 3 * len(tiles)
+    assert metric(gateway.metrics, "tessera_snapshots_compressed_total") < 3 * len(tiles)
 
 
 def test_many_clients_come_at_once(make_cluster, rng):
@@ -281,7 +273,7 @@ def test_many_clients_come_at_once(make_cluster, rng):
             await asyncio.gather(*(client.close() for client in clients))
 
     asyncio.run(run())
-    assert metric(gateway, "tessera_snapshots_compressed_total") < 40
+    assert metric(gateway.metrics, "tessera_snapshots_compressed_total") < 40
 
 
 # ---- Limits ----------------------------------------------------------------------------------------------------------
@@ -308,10 +300,10 @@ def test_watch_limit(make_cluster):
             await client.draw(4 * 256 + 1, 2 * 256 + 1, 3, 3)
             await client.sees(4 * 256 + 1, 2 * 256 + 1, 3)
             assert len(client.errors) == 2
-        assert metric(gateway, "tessera_replica_bytes") <= 1 << 20
+        assert metric(gateway.metrics, "tessera_replica_bytes") <= 1 << 20
 
     asyncio.run(run())
-    wait_until(lambda: metric(gateway, "tessera_tiles_held") == 0, 5, "all tiles are forgotten")
+    wait_until(lambda: metric(gateway.metrics, "tessera_tiles_held") == 0, 5, "all tiles are forgotten")
     # The whole canvas does not fit either.
     reply = gateway.get("/api/v1/tiles")
     assert reply.status == 503 and reply.headers["retry-after"] == "1"
@@ -421,4 +413,4 @@ def test_snapshots_are_compressed(make_cluster):
             assert bytes(client.replicas[0, 0].colors) == b"\x05" * SIZE
 
     asyncio.run(run())
-    assert metric(gateway, "tessera_fanout_bytes_total") < len(zlib.compress(b"\x05" * SIZE, 1)) + 100
+    assert metric(gateway.metrics, "tessera_fanout_bytes_total") < len(zlib.compress(b"\x05" * SIZE, 1)) + 100

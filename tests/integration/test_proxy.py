@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from raw import FIN, PING, Raw, binary, frame, proxy_v2
-from tessera import http, protocol
-from tessera.cluster import Cluster
+from tessera import protocol
+from tessera.cluster import Cluster, metric
 from tessera.procs import free_port, wait_until
 from tessera.protocol import Verdict
 
@@ -51,11 +51,6 @@ class World:
         gateway.proxy = f"127.0.0.1:{free_port()}"
         gateway.proc.argv += [f"--proxy-listen={gateway.proxy}", *args]
         return gateway
-
-
-def metric(gateway, name):
-    text = http.get(gateway.metrics, "/metrics").body.decode()
-    return sum(float(line.rsplit(" ", 1)[1]) for line in text.splitlines() if line.startswith(name))
 
 
 @pytest.fixture(scope="module")
@@ -121,8 +116,8 @@ def test_good_headers(world, name):
 
 @pytest.mark.parametrize("name", BAD)
 def test_bad_headers_are_closed_without_a_word(world, name):
-    before = metric(world.open, "tessera_gateway_http_requests_total ")
-    refused = metric(world.open, "tessera_gateway_disconnects_total{reason=\"http_refused\"}")
+    before = metric(world.open.metrics, "tessera_gateway_http_requests_total")
+    refused = metric(world.open.metrics, "tessera_gateway_disconnects_total{reason=\"http_refused\"}")
     with Raw(world.open.proxy) as raw:
         begin = time.monotonic()
         try:
@@ -133,8 +128,8 @@ def test_bad_headers_are_closed_without_a_word(world, name):
         # Behind a good header, a second one is a malformed request like any other.
         assert answer == b"" or (name.endswith("twice") and answer.startswith(b"HTTP/1.1 400"))
         assert time.monotonic() - begin < 2
-    assert metric(world.open, "tessera_gateway_http_requests_total ") == before
-    assert metric(world.open, "tessera_gateway_disconnects_total{reason=\"http_refused\"}") == refused + name.endswith("twice")
+    assert metric(world.open.metrics, "tessera_gateway_http_requests_total") == before
+    assert metric(world.open.metrics, "tessera_gateway_disconnects_total{reason=\"http_refused\"}") == refused + name.endswith("twice")
 
 
 def test_cut_headers_are_closed_in_time(world):
@@ -150,7 +145,7 @@ def test_cut_headers_are_closed_in_time(world):
 
 
 def test_strangers_are_closed(world):
-    before = metric(world.strict, "tessera_gateway_http_requests_total ")
+    before = metric(world.strict.metrics, "tessera_gateway_http_requests_total")
     for header in GOOD.values():
         with Raw(world.strict.proxy) as raw:
             try:
@@ -158,8 +153,8 @@ def test_strangers_are_closed(world):
             except ConnectionError:
                 pass
             assert raw.until_closed() == b""
-    assert metric(world.strict, 'tessera_gateway_disconnects_total{reason="proxy_untrusted"}') == len(GOOD)
-    assert metric(world.strict, "tessera_gateway_http_requests_total ") == before
+    assert metric(world.strict.metrics, 'tessera_gateway_disconnects_total{reason="proxy_untrusted"}') == len(GOOD)
+    assert metric(world.strict.metrics, "tessera_gateway_http_requests_total") == before
 
 
 def test_a_header_on_the_public_port_is_no_header(world):
@@ -199,7 +194,7 @@ def test_connections(world):
         assert [raw.response()[0] for raw in idle] == [200] * 3
         with through(world.connections, "2001:db8:1:3::4", LIVEZ) as raw:
             assert raw.until_closed() == b""
-        assert metric(world.connections, 'tessera_gateway_disconnects_total{reason="address_full"}') == 1
+        assert metric(world.connections.metrics, 'tessera_gateway_disconnects_total{reason="address_full"}') == 1
     finally:
         for raw in held:
             raw.socket.close()
@@ -213,7 +208,7 @@ def test_new_connections(world):
     assert [closed(f"2001:db8:2:1::{n}") for n in range(1, 6)] == [False] * 5
     assert closed("2001:db8:2:1::6")
     assert not closed("2001:db8:2:2::1")
-    assert metric(world.arrivals, 'tessera_gateway_disconnects_total{reason="address_rate"}') == 1
+    assert metric(world.arrivals.metrics, 'tessera_gateway_disconnects_total{reason="address_rate"}') == 1
 
 
 def test_messages(world):
@@ -225,18 +220,18 @@ def test_messages(world):
             raw.send(binary(protocol.hello(7, {})))
             assert isinstance(raw.message(), protocol.Welcome)
 
-        before = metric(world.messages, "tessera_gateway_messages_total ")
+        before = metric(world.messages.metrics, "tessera_gateway_messages_total")
         begin = time.monotonic()
         for raw in raws[:2]:
             raw.send(b"".join(frame(FIN | PING, b"%d" % n) for n in range(200)))
-        wait_until(lambda: metric(world.messages, "tessera_gateway_pauses_total ") > 0, 5, "they pause")
+        wait_until(lambda: metric(world.messages.metrics, "tessera_gateway_pauses_total") > 0, 5, "they pause")
         raws[2].send(binary(protocol.draw(1, 1, 1, 1)))
         while not isinstance(raws[2].message(), protocol.Answer):
             pass
         assert time.monotonic() - begin < 5
-        wait_until(lambda: metric(world.messages, "tessera_gateway_messages_total ") - before >= 70, 10, "seventy of them")
+        wait_until(lambda: metric(world.messages.metrics, "tessera_gateway_messages_total") - before >= 70, 10, "seventy of them")
         took = time.monotonic() - begin
-        count = metric(world.messages, "tessera_gateway_messages_total ") - before
+        count = metric(world.messages.metrics, "tessera_gateway_messages_total") - before
         assert count <= 40 + 1 + 20 * took + 10
     finally:
         for raw in raws:

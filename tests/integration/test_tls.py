@@ -21,7 +21,7 @@ import pytest
 from raw import Closed, Raw, binary, proxy_v2
 from tessera import http, protocol
 from tessera.client import Client
-from tessera.cluster import Cluster
+from tessera.cluster import Cluster, metric
 from tessera.procs import free_port, wait_until
 from tls_fixture import anyone, certificate, subject, wrap
 
@@ -68,14 +68,9 @@ class World:
         """SIGHUP, until all of them have done it."""
         name = f'tessera_gateway_reloads_total{{result="{result}"}}'
         for gateway in gateways:
-            before = metric(gateway, name)
+            before = metric(gateway.metrics, name)
             gateway.proc.send(signal.SIGHUP)
-            wait_until(lambda: metric(gateway, name) == before + 1, 10, "the reload is counted")
-
-
-def metric(gateway, name):
-    text = http.get(gateway.metrics, "/metrics").body.decode()
-    return sum(float(line.rsplit(" ", 1)[1]) for line in text.splitlines() if line.startswith(name))
+            wait_until(lambda: metric(gateway.metrics, name) == before + 1, 10, "the reload is counted")
 
 
 @pytest.fixture(scope="module")
@@ -187,10 +182,10 @@ def test_a_session_goes_on_at_another_gateway(world, version):
 
     reused, session = visit(world.ecdsa)
     assert not reused
-    before = metric(world.twin, 'tessera_gateway_tls_handshakes_total{kind="resumed"}')
+    before = metric(world.twin.metrics, 'tessera_gateway_tls_handshakes_total{kind="resumed"}')
     reused, session = visit(world.twin, session)
     assert reused
-    assert metric(world.twin, 'tessera_gateway_tls_handshakes_total{kind="resumed"}') == before + 1
+    assert metric(world.twin.metrics, 'tessera_gateway_tls_handshakes_total{kind="resumed"}') == before + 1
     # A newer key comes to one gateway and then to the other; sessions of the older one go on at both all the while.
     world.tickets.write_text(secrets.token_hex(32) + "\n" + world.tickets.read_text().splitlines()[0] + "\n")
     world.reload(world.ecdsa)
@@ -260,7 +255,7 @@ def test_nobody_is_dropped_when_certificate_and_keys_change(world):
         thread.start()
     try:
         wait_until(lambda: min(counts) > 0 and newcomers > 0 or problems, 20, "all draw")
-        failures = metric(gateway, 'tessera_gateway_reloads_total{result="failed"}')
+        failures = metric(gateway.metrics, 'tessera_gateway_reloads_total{result="failed"}')
         for n in range(20):
             kind = n % 5
             good = world.cert.read_bytes(), world.key.read_bytes()
@@ -273,7 +268,7 @@ def test_nobody_is_dropped_when_certificate_and_keys_change(world):
             elif kind == 1:  # a file that is half written, or of another key
                 world.cert.write_bytes(good[0][: len(good[0]) // 2] if n % 2 else certificate(world.path, "other")[0].read_bytes())
                 world.reload(gateway, result="failed")
-                assert metric(gateway, "tessera_gateway_reload_ok ") == 0
+                assert metric(gateway.metrics, "tessera_gateway_reload_ok") == 0
                 world.cert.write_bytes(good[0])
             elif kind == 2:
                 for text in "no hex\n", "# it is just being written\n":
@@ -297,10 +292,10 @@ def test_nobody_is_dropped_when_certificate_and_keys_change(world):
             else:
                 world.reload(gateway)
             assert not problems, problems
-        assert metric(gateway, 'tessera_gateway_reloads_total{result="failed"}') == failures + 20
-        assert metric(gateway, "tessera_gateway_reload_ok ") == 1
-        assert abs(metric(gateway, "tessera_gateway_reload_time_seconds ") - time.time()) < 20
-        expiry = metric(gateway, "tessera_gateway_tls_certificate_expiry_time_seconds ") - time.time()
+        assert metric(gateway.metrics, 'tessera_gateway_reloads_total{result="failed"}') == failures + 20
+        assert metric(gateway.metrics, "tessera_gateway_reload_ok") == 1
+        assert abs(metric(gateway.metrics, "tessera_gateway_reload_time_seconds") - time.time()) < 20
+        expiry = metric(gateway.metrics, "tessera_gateway_tls_certificate_expiry_time_seconds") - time.time()
         assert 86400 < expiry < 3 * 86400
     finally:
         stop.set()
@@ -381,7 +376,7 @@ def test_ten_thousand_stalled_clients_keep_nobody_out(world):
     """From forty addresses, each with half of a first message; a player from another one comes, draws and is answered."""
     resource.setrlimit(resource.RLIMIT_NOFILE, (resource.getrlimit(resource.RLIMIT_NOFILE)[1],) * 2)
     gateway = world.ecdsa
-    memory = metric(gateway, "process_resident_memory_bytes ")
+    memory = metric(gateway.metrics, "process_resident_memory_bytes")
     half, stalled, worst, most = b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03" + os.urandom(200), [], 0, 0
 
     def visit():
@@ -406,11 +401,11 @@ def test_ten_thousand_stalled_clients_keep_nobody_out(world):
             stalled.append(sock)
             if n % 1000 == 999:
                 worst = max(worst, visit())
-                most = max(most, metric(gateway, "process_resident_memory_bytes ") - memory)
-        assert metric(gateway, "tessera_gateway_handshakes_pending ") <= 2048
+                most = max(most, metric(gateway.metrics, "process_resident_memory_bytes") - memory)
+        assert metric(gateway.metrics, "tessera_gateway_handshakes_pending") <= 2048
         print(f"10000 stalled: slowest visit {worst * 1000:.0f} ms, memory {most / 1e6:.0f} MB more")
         assert worst < 2 and most < 200e6
     finally:
         for sock in stalled:
             sock.close()
-    wait_until(lambda: metric(gateway, "tessera_gateway_handshakes_pending ") == 0, 10, "all are gone")
+    wait_until(lambda: metric(gateway.metrics, "tessera_gateway_handshakes_pending") == 0, 10, "all are gone")

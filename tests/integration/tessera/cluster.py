@@ -42,9 +42,11 @@ class Redis:
 
 
 def metric(address, name):
-    """The value of a metric without labels."""
-    text = http.get(address, "/metrics").body.decode()
-    return next(float(line.split()[1]) for line in text.splitlines() if line.split()[:1] == [name])
+    """A value of /metrics. `name` with its labels as they are written there, or without: then over all of them."""
+    samples = [line.rsplit(" ", 1) for line in http.get(address, "/metrics").body.decode().splitlines()]
+    values = [float(value) for sample, value in samples if sample == name or sample.startswith(name + "{")]
+    assert values, f"no metric {name}"
+    return sum(values)
 
 
 class Shard:
