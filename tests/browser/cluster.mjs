@@ -2,7 +2,7 @@
 // that was started is ended by its process id, also when the test process itself ends early.
 
 import { spawn } from 'node:child_process';
-import { randomBytes } from 'node:crypto';
+import { randomBytes, randomInt } from 'node:crypto';
 import { closeSync, existsSync, openSync } from 'node:fs';
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { createConnection, createServer } from 'node:net';
@@ -22,16 +22,38 @@ process.on('exit', () => {
 
 const sleep = (/** @type {number} */ ms) => new Promise((done) => setTimeout(done, ms));
 
-/** A port that is free now. */
-function freePort() {
+// Below what the kernel gives to clients (else a connection of anybody's may take the port between our asking and the program's
+// listening, or while the program is restarted), and apart from the ports of the integration tests.
+const PORT_FIRST = 26000;
+const PORT_LAST = 31999;
+/** @type {import('node:net').Server[]} */
+const reserved = [];
+
+/** @param {string} host @param {number} port @returns {Promise<import('node:net').Server | null>} null when the port is in use */
+function listenAt(host, port) {
   return new Promise((done, failed) => {
     const server = createServer();
-    server.on('error', failed);
-    server.listen(0, '127.0.0.1', () => {
-      const { port } = /** @type {import('node:net').AddressInfo} */ (server.address());
-      server.close(() => done(port));
-    });
+    server.once('error', (/** @type {NodeJS.ErrnoException} */ error) => (error.code === 'EADDRINUSE' ? done(null) : failed(error)));
+    server.listen({ host, port, exclusive: true }, () => (server.unref(), done(server)));
   });
+}
+
+/** A port of 127.0.0.1 that nobody listens on, and that no other run of these tests takes while we live: each holds its ports on another
+ * address of loopback, where the programs do not listen. */
+async function freePort() {
+  for (let attempt = 0; attempt < 1000; attempt++) {
+    const port = randomInt(PORT_FIRST, PORT_LAST + 1);
+    const ours = await listenAt('127.84.83.82', port);
+    if (!ours) continue;
+    const probe = await listenAt('127.0.0.1', port);
+    if (probe) {
+      await new Promise((closed) => probe.close(closed));
+      reserved.push(ours);
+      return port;
+    }
+    ours.close();
+  }
+  throw new Error('no free port');
 }
 
 /** Says commands to Redis and gives back the first that it answers; rejects when it is not there.
