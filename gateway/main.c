@@ -262,7 +262,7 @@ static bool open_admin(struct gateway *gateway)
                                           .name = name};
     int err = admin_open(&gateway->admin, gateway->loop, &options);
     if (err != 0)
-        log_error("no admin port", LOG_STR("address", common->admin), LOG_ERRNO(errno), LOG_ERR(err));
+        log_error("no admin port", LOG_STR("address", common->admin), LOG_FAILED(err));
     return err == 0;
 }
 

@@ -101,7 +101,7 @@ static int open_metrics(struct metrics_http **http, struct shard *shard, struct 
         err = metrics_http_open(http, shard->loop, address, metrics, is_ready, shard);
     if (err != 0)
         log_error("no metrics; each process of a host needs a metrics address of its own", LOG_STR("metrics", address),
-                  LOG_ERR(err));
+                  LOG_FAILED(err));
     return err;
 }
 
@@ -118,7 +118,7 @@ static int open_admin(struct admin **admin, const struct shard *shard, const str
     };
     int err = admin_open(admin, shard->loop, &options);
     if (err != 0)
-        log_error("no admin port", LOG_STR("admin", common->admin), LOG_ERRNO(errno), LOG_ERR(err));
+        log_error("no admin port", LOG_STR("admin", common->admin), LOG_FAILED(err));
     return err;
 }
 

@@ -205,7 +205,7 @@ static int open_links(struct shard *shard, const struct shard_options *options)
     };
     int err = link_server_open(&shard->links, shard->loop, shard->place, &links, schedule, shard);
     if (err != 0) {
-        log_error("cannot listen", LOG_STR("listen", options->listen), LOG_ERRNO(errno), LOG_ERR(err));
+        log_error("cannot listen", LOG_STR("listen", options->listen), LOG_FAILED(err));
         return err;
     }
     err = choose_address(shard, options);

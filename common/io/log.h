@@ -9,7 +9,9 @@
 #pragma once
 
 #include "common/core/addr.h"
+#include "common/core/err.h"
 
+#include <errno.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -58,6 +60,8 @@ struct log_field {
 #define LOG_ERR(err_) ((struct log_field){.key = "error", .kind = LOG_KIND_ERR, .i64 = (err_)}) // an enum err
 #define LOG_ERRNO(errno_)                                                                                              \
     ((struct log_field){.key = "error", .kind = LOG_KIND_ERRNO, .i64 = (errno_)}) // a system error
+// What a call failed with that leaves the reason of ERR_IO in errno.
+#define LOG_FAILED(err_) ((err_) == ERR_IO ? LOG_ERRNO(errno) : LOG_ERR(err_))
 #define LOG_ADDR(key_, addr_) ((struct log_field){.key = (key_), .kind = LOG_KIND_ADDR, .ptr = (addr_)})
 
 // What a call site remembers.

@@ -7,7 +7,7 @@ import subprocess
 from raw import Raw, binary
 from tessera import http, protocol
 from tessera.cluster import metric
-from tessera.procs import ROOT, wait_until
+from tessera.procs import ROOT, clean_env, wait_until
 
 DOCUMENT = ROOT / "deploy" / "METRICS.md"
 
@@ -97,6 +97,17 @@ def test_the_private_port_answers_while_others_sit_on_it(make_cluster):
         finally:
             for raw in idle:
                 raw.socket.close()
+
+
+def test_a_private_port_in_use_is_said(make_cluster):
+    cluster = make_cluster(shards=1, gateways=1)
+    for process in cluster.gateways[0], cluster.shards[0]:
+        others = cluster.redis.address
+        argv = [argument.replace(process.metrics, others).replace(process.address, "127.0.0.1:0") for argument in process.proc.argv]
+        said = subprocess.run(argv, env=clean_env(process.proc.env), capture_output=True, text=True, timeout=20)
+        assert said.returncode == 1
+        line, = [line for line in said.stderr.splitlines() if "level=error" in line]
+        assert others in line and line.count("error=") == 1 and line.endswith('error="Address already in use"'), line
 
 
 def test_log_lines(make_cluster):
