@@ -1,11 +1,86 @@
 #include "tests/unit/edge_fakes.h"
 
-#include <stdio.h>
-#include <string.h>
+#include "check.h"
 
+#include <stdio.h>
+#include <sys/socket.h>
+
+#include "gateway/edge_internal.h"
 #include "proto/verdict.h"
 
 struct edge_fakes edge_fakes;
+
+// ---- The edge in front of them
+// ---------------------------------------------------------------------------------------
+
+struct edge *edge_fakes_begin(const struct edge_options *options)
+{
+    static const struct addr_list nobody;
+    static const struct static_files no_files;
+    const char *text = "k1 000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f\n";
+    const struct token token = {.kind = TOKEN_GUEST, .user = EDGE_FAKES_USER, .expires = UINT32_MAX};
+    struct edge_options all = *options;
+    char error[128];
+    memset(&edge_fakes, 0, sizeof edge_fakes);
+    edge_fakes.loop = loop_new();
+    metrics_init(&edge_fakes.metrics);
+    assert_int_equal(token_keys_parse(&edge_fakes.keys, text, strlen(text), error, sizeof error), 0);
+    assert_true(token_sign(&edge_fakes.keys, &token, edge_fakes.token) > 0);
+    all.listen = options->listen != NULL ? options->listen : "";
+    all.proxy_listen = all.allowed_origins = all.public_origin = "";
+    all.proxy_networks = &nobody;
+    all.keys = &edge_fakes.keys;
+    all.files = options->files != NULL ? options->files : &no_files;
+    edge_fakes.edge = edge_new(edge_fakes.loop, &edge_fakes.metrics, &all);
+    assert_non_null(edge_fakes.edge);
+    edge_attach(edge_fakes.edge, &(struct edge_parts){0});
+    edge_fakes.events = edge_cluster_events(edge_fakes.edge);
+    return edge_fakes.edge;
+}
+
+void edge_fakes_end(void)
+{
+    edge_fakes_turn(3);
+    edge_close(edge_fakes.edge);
+    assert_int_equal(edge_fakes.edge->stats.body_bytes, 0);
+    edge_free(edge_fakes.edge);
+    loop_free(edge_fakes.loop);
+}
+
+void edge_fakes_turn(unsigned turns)
+{
+    for (unsigned i = 0; i < turns; i++)
+        loop_run_once(edge_fakes.loop, 1);
+}
+
+struct conn *edge_fakes_connect(int type, int *far)
+{
+    int pair[2];
+    const struct addr loopback = {{0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, 127, 0, 0, 1}};
+    assert_int_equal(socketpair(AF_UNIX, type | SOCK_NONBLOCK, 0, pair), 0);
+    *far = pair[1];
+    conn_start(edge_fakes.edge, pair[0], &loopback, false);
+    return edge_fakes.edge->conns->prev; // of the first: the last
+}
+
+void edge_fakes_upgrade(char *text, size_t size)
+{
+    snprintf(text, size,
+             "GET /ws HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n"
+             "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Protocol: tessera.v1\r\nAuthorization: "
+             "Bearer %s\r\n\r\n",
+             edge_fakes.token);
+}
+
+void edge_fakes_hang_up(int *far)
+{
+    if (*far >= 0)
+        close(*far);
+    *far = -1;
+}
+
+// ---- What it asks them
+// -----------------------------------------------------------------------------------------------
 
 void hub_verify(struct hub *hub)
 {

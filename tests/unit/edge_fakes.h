@@ -1,4 +1,5 @@
-// The parts behind the edge, for tests of the edge alone: they note what they are asked, and answer as told.
+// The parts behind the edge, for tests of the edge alone: they note what they are asked, and answer as told. And an
+// edge in front of them, whose clients are at the far ends of socket pairs.
 #pragma once
 
 #include <stdbool.h>
@@ -6,7 +7,15 @@
 
 #include "gateway/edge.h"
 
+#define EDGE_FAKES_USER UINT64_C(0xabcdef)
+
 struct edge_fakes {
+    struct loop *loop;
+    struct metrics metrics;
+    struct token_keys keys;
+    struct edge *edge;
+    char token[TOKEN_TEXT_SIZE]; // of EDGE_FAKES_USER, a guest
+
     struct canvas_config config;
     bool config_known;
     bool read_only;
@@ -42,6 +51,19 @@ struct edge_fakes {
 };
 
 extern struct edge_fakes edge_fakes;
+
+// A fresh edge over fakes that know nothing yet, not even a canvas. What `options` leaves out is as small as it can be:
+// no port, nobody's PROXY header, no files, no origins; the keys are always those above.
+struct edge *edge_fakes_begin(const struct edge_options *options);
+// Every connection ends, and nothing may be left of them.
+void edge_fakes_end(void);
+void edge_fakes_turn(unsigned turns);
+// A client of loopback, over a socket pair of this type; `far` is its side.
+struct conn *edge_fakes_connect(int type, int *far);
+// The client's request for a WebSocket, with the token.
+void edge_fakes_upgrade(char *text, size_t size);
+// The client goes, if it is there. Its side becomes -1.
+void edge_fakes_hang_up(int *far);
 
 void edge_fakes_answer_user(int err, uint32_t last_nonce, uint64_t landed_ms, uint64_t now_ms);
 void edge_fakes_answer_draw(struct cluster_client *client, uint32_t nonce);

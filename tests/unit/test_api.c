@@ -7,37 +7,26 @@
 #include <sys/socket.h>
 
 #include "gateway/edge_internal.h"
-#include "gateway/session.h"
 #include "tests/unit/edge_fakes.h"
 
 #define CLIENTS 300
-#define USER UINT64_C(0xabcdef)
 
-static struct loop *loop;
-static struct metrics metrics;
-static struct token_keys keys;
 static struct edge *edge;
 static int clients[CLIENTS];
 static struct conn *conns[CLIENTS];
 static char got[1 << 14];
-static char token[TOKEN_TEXT_SIZE];
-
-static void turn(unsigned turns)
-{
-    for (unsigned i = 0; i < turns; i++)
-        loop_run_once(loop, 1);
-}
 
 static void send_text(unsigned at, const char *text)
 {
     assert_int_equal(send(clients[at], text, strlen(text), MSG_NOSIGNAL), strlen(text));
-    turn(2);
+    edge_fakes_turn(2);
 }
 
 static void ask(unsigned at, const char *request)
 {
     char text[512];
-    snprintf(text, sizeof text, "%s HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer %s\r\n\r\n", request, token);
+    snprintf(text, sizeof text, "%s HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer %s\r\n\r\n", request,
+             edge_fakes.token);
     send_text(at, text);
 }
 
@@ -45,14 +34,14 @@ static void put(unsigned at, const char *body)
 {
     char text[512];
     snprintf(text, sizeof text,
-             "PUT /api/v1/me HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer %s\r\nContent-Length: %zu\r\n\r\n%s", token,
-             strlen(body), body);
+             "PUT /api/v1/me HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer %s\r\nContent-Length: %zu\r\n\r\n%s",
+             edge_fakes.token, strlen(body), body);
     send_text(at, text);
 }
 
 static const char *take(unsigned at)
 {
-    turn(2);
+    edge_fakes_turn(2);
     ssize_t n = recv(clients[at], got, sizeof got - 1, MSG_DONTWAIT);
     got[n > 0 ? n : 0] = '\0';
     return got;
@@ -68,47 +57,19 @@ static void expect(unsigned at, const char *text)
 static void leave(unsigned at)
 {
     conn_doom(conns[at], CONN_REASON_STALLED);
-    turn(3);
+    edge_fakes_turn(3);
 }
 
 static int setup(void **state)
 {
     (void)state;
-    static const struct addr_list nobody;
-    static const struct static_files no_files;
-    const struct addr loopback = {{0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, 127, 0, 0, 1}};
-    const char *text = "k1 000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f\n";
-    struct session session;
-    memset(&edge_fakes, 0, sizeof edge_fakes);
+    edge = edge_fakes_begin(
+        &(struct edge_options){.name_keep_ms = 5000, .max_connections = CLIENTS, .max_sockets = CLIENTS});
     edge_fakes.config = (struct canvas_config){
         .version = 1, .geom = {300, 200, 256}, .cooldown_ms = 1000, .palette = {.count = 2, .colors = {{.name = "w"}}}};
     edge_fakes.config_known = true;
-    loop = loop_new();
-    metrics_init(&metrics);
-    assert_int_equal(token_keys_parse(&keys, text, strlen(text), got, sizeof got), 0);
-    assert_int_equal(session_issue(&session, &keys, USER, loop_wall_s(loop), 1000), 0);
-    memcpy(token, session.text, sizeof token);
-    edge = edge_new(loop, &metrics,
-                    &(struct edge_options){.listen = "127.0.0.1:0",
-                                           .proxy_listen = "",
-                                           .proxy_networks = &nobody,
-                                           .keys = &keys,
-                                           .files = &no_files,
-                                           .allowed_origins = "",
-                                           .public_origin = "",
-                                           .name_keep_ms = 5000,
-                                           .max_connections = CLIENTS,
-                                           .max_sockets = CLIENTS});
-    if (edge == NULL)
-        return 1;
-    edge_attach(edge, &(struct edge_parts){0});
-    for (unsigned i = 0; i < CLIENTS; i++) {
-        int pair[2];
-        assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, pair), 0);
-        clients[i] = pair[1];
-        conn_start(edge, pair[0], &loopback, false);
-        conns[i] = edge->conns->prev; // of the first: the last
-    }
+    for (unsigned i = 0; i < CLIENTS; i++)
+        conns[i] = edge_fakes_connect(SOCK_STREAM, &clients[i]);
     return 0;
 }
 
@@ -116,12 +77,8 @@ static int teardown(void **state)
 {
     (void)state;
     for (unsigned i = 0; i < CLIENTS; i++)
-        if (clients[i] >= 0)
-            close(clients[i]);
-    turn(3);
-    edge_close(edge);
-    edge_free(edge);
-    loop_free(loop);
+        edge_fakes_hang_up(&clients[i]);
+    edge_fakes_end();
     return 0;
 }
 
@@ -214,8 +171,8 @@ static void test_pixels_of_all_are_bounded(void **state)
 {
     (void)state;
     assert_int_equal(edge->pixels.rate_per_s, EDGE_PIXELS_PER_SECOND);
-    bucket_init(&edge->pixels, 1, 1, loop_now(loop));
-    assert_true(bucket_take(&edge->pixels, loop_now(loop), 1));
+    bucket_init(&edge->pixels, 1, 1, loop_now(edge_fakes.loop));
+    assert_true(bucket_take(&edge->pixels, loop_now(edge_fakes.loop), 1));
     ask(0, "GET /api/v1/pixel/1/1");
     expect(0, "HTTP/1.1 503 ");
     assert_int_equal(edge_fakes.pixels, 0);
@@ -276,11 +233,11 @@ static void test_erasing_goes_on_without_the_client(void **state)
     ask(0, "DELETE /api/v1/me");
     leave(0);
     edge_fakes_answer_user(0, 5, 0, 0);
-    assert_true(edge_fakes.erased == USER);
+    assert_true(edge_fakes.erased == EDGE_FAKES_USER);
     edge_fakes.erased = 0;
     edge_fakes.erase_cb(0, true, edge_fakes.arg);
     edge_fakes_answer_user(0, 5, 0, 0);
-    assert_true(edge_fakes.erased == USER);
+    assert_true(edge_fakes.erased == EDGE_FAKES_USER);
     edge_fakes.erase_cb(0, false, edge_fakes.arg);
     assert_int_equal(edge->stats.lookups_waiting, 0);
     edge_fakes.user_erased = true;

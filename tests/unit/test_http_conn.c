@@ -15,9 +15,6 @@
 #define CLIENTS 4
 #define BIG (4u << 20)
 
-static struct loop *loop;
-static struct metrics metrics;
-static struct token_keys keys;
 static struct edge *edge;
 static char paths[CLIENTS][3] = {"/0", "/1", "/2", "/3"};
 static struct static_file files[CLIENTS];
@@ -25,26 +22,15 @@ static const struct static_files all_files = {CLIENTS, files};
 static int clients[CLIENTS];
 static char got[1 << 16];
 
-static void turn(unsigned turns)
-{
-    for (unsigned i = 0; i < turns; i++)
-        loop_run_once(loop, 1);
-}
-
 static struct conn *connect_client(unsigned at)
 {
-    int pair[2];
-    const struct addr loopback = {{0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, 127, 0, 0, 1}};
-    assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, pair), 0);
-    clients[at] = pair[1];
-    conn_start(edge, pair[0], &loopback, false);
-    return edge->conns->prev; // of the first: the last
+    return edge_fakes_connect(SOCK_STREAM, &clients[at]);
 }
 
 static void ask(unsigned at, const char *text)
 {
     assert_int_equal(send(clients[at], text, strlen(text), MSG_NOSIGNAL), strlen(text));
-    turn(2);
+    edge_fakes_turn(2);
 }
 
 static void ask_for(unsigned at, unsigned file)
@@ -69,29 +55,14 @@ static void on_drained(void *arg)
 static int setup(void **state)
 {
     (void)state;
-    static const struct addr_list nobody;
-    memset(&edge_fakes, 0, sizeof edge_fakes);
-    loop = loop_new();
-    metrics_init(&metrics);
     for (unsigned i = 0; i < CLIENTS; i++) {
         clients[i] = -1;
         files[i] =
             (struct static_file){.path = paths[i], .type = "text/plain", .raw = shared_buf_new(BIG), .etag = "\"x\""};
         memset(files[i].raw->bytes, '0' + (int)i, BIG);
     }
-    edge = edge_new(loop, &metrics,
-                    &(struct edge_options){.listen = "127.0.0.1:0",
-                                           .proxy_listen = "",
-                                           .proxy_networks = &nobody,
-                                           .keys = &keys,
-                                           .files = &all_files,
-                                           .allowed_origins = "",
-                                           .public_origin = "",
-                                           .max_connections = 10,
-                                           .max_sockets = 10});
-    if (edge == NULL)
-        return 1;
-    edge_attach(edge, &(struct edge_parts){0});
+    edge = edge_fakes_begin(
+        &(struct edge_options){.listen = "127.0.0.1:0", .files = &all_files, .max_connections = 10, .max_sockets = 10});
     return 0;
 }
 
@@ -99,13 +70,8 @@ static int teardown(void **state)
 {
     (void)state;
     for (unsigned i = 0; i < CLIENTS; i++)
-        if (clients[i] >= 0)
-            close(clients[i]);
-    turn(3);
-    edge_close(edge);
-    assert_int_equal(edge->stats.body_bytes, 0);
-    edge_free(edge);
-    loop_free(loop);
+        edge_fakes_hang_up(&clients[i]);
+    edge_fakes_end();
     for (unsigned i = 0; i < CLIENTS; i++) {
         assert_int_equal(files[i].raw->refs, 1);
         shared_buf_unref(files[i].raw);
@@ -127,13 +93,12 @@ static void test_a_body_is_counted_once(void **state)
     ask_for(2, 1);
     assert_int_equal(edge->stats.body_bytes, 2 * BIG);
     size_t all = 0;
-    for (unsigned i = 0; i < 1000 && all < BIG; i++, turn(1))
+    for (unsigned i = 0; i < 1000 && all < BIG; i++, edge_fakes_turn(1))
         all += take(0);
     assert_true(all > BIG);
     assert_int_equal(edge->stats.body_bytes, 2 * BIG); // the other still takes it
-    close(clients[1]);
-    clients[1] = -1;
-    turn(3);
+    edge_fakes_hang_up(&clients[1]);
+    edge_fakes_turn(3);
     assert_int_equal(edge->stats.body_bytes, BIG);
 }
 
@@ -146,9 +111,9 @@ static void test_slow_takers_do_not_fill_the_memory(void **state)
         connect_client(i);
     ask_for(0, 0);
     ask_for(1, 1);
-    turn(3);
+    edge_fakes_turn(3);
     assert_true(take(0) > 0); // and so has more room
-    for (unsigned i = 0; i < 20; i++, turn(1))
+    for (unsigned i = 0; i < 20; i++, edge_fakes_turn(1))
         (void)take(0);
     ask_for(2, 2);
     assert_int_equal(edge->stats.body_bytes, 2 * BIG);
@@ -166,7 +131,7 @@ static void test_a_body_above_the_bound(void **state)
     connect_client(0);
     ask_for(0, 0);
     size_t all = 0;
-    for (unsigned i = 0; i < 1000 && all < BIG; i++, turn(1))
+    for (unsigned i = 0; i < 1000 && all < BIG; i++, edge_fakes_turn(1))
         all += take(0);
     assert_true(all > BIG);
 }
@@ -186,7 +151,7 @@ static void test_a_refusal_to_a_full_socket(void **state)
     ask(0, "GET nowhere HTTP/1.1\r\n\r\n");
     assert_non_null(conn->http);
     assert_true(conn->http->answering && conn->http->sent == 0);
-    assert_true(monotime_diff_ms(conn->deadline.at, loop_now(loop)) > 20000);
+    assert_true(monotime_diff_ms(conn->deadline.at, loop_now(edge_fakes.loop)) > 20000);
 }
 
 // The port closes at once, as nobody has to move. Who is in the kernel's queue is served all the same; who says nothing
@@ -208,14 +173,13 @@ static void test_the_queue_of_a_port_that_closes(void **state)
     edge_drain(edge, on_drained, &drained);
     assert_int_equal(edge_port(edge), 0);
     for (unsigned i = 0; i < 50 && take(0) == 0; i++)
-        turn(1);
+        edge_fakes_turn(1);
     assert_non_null(strstr(got, "HTTP/1.1 404 "));
     assert_non_null(strstr(got, "\r\nConnection: close\r\n"));
-    close(clients[0]);
-    clients[0] = -1;
+    edge_fakes_hang_up(&clients[0]);
     struct monotime began = loop_now_exact();
     while (!drained && monotime_diff_ms(loop_now_exact(), began) < 2000)
-        loop_run_once(loop, 50);
+        loop_run_once(edge_fakes.loop, 50);
     assert_true(drained);
 }
 

@@ -16,10 +16,6 @@
 
 #define FRAME_LEN 1000u
 
-static struct loop *loop;
-static struct metrics metrics;
-static struct token_keys keys;
-static struct edge *edge;
 static SSL_CTX *server_ctx, *client_ctx;
 static SSL *client;
 static uint8_t got[1 << 22];
@@ -44,34 +40,13 @@ static SSL_CTX *make_server(void)
 static int setup(void **state)
 {
     (void)state;
-    static const struct addr_list nobody;
-    static const struct static_files no_files;
-    const char *text = "k1 000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f\n";
-    char error[128];
-    memset(&edge_fakes, 0, sizeof edge_fakes);
-    edge_fakes.config = (struct canvas_config){.version = 1, .geom = {1000, 1000, 256}};
-    edge_fakes.config_known = true;
     server_ctx = make_server();
     client_ctx = SSL_CTX_new(TLS_client_method());
-    loop = loop_new();
-    metrics_init(&metrics);
-    if (token_keys_parse(&keys, text, strlen(text), error, sizeof error) != 0)
-        return 1;
-    edge = edge_new(loop, &metrics,
-                    &(struct edge_options){.listen = "",
-                                           .proxy_listen = "",
-                                           .proxy_networks = &nobody,
-                                           .tls = server_ctx,
-                                           .keys = &keys,
-                                           .files = &no_files,
-                                           .allowed_origins = "",
-                                           .public_origin = "",
-                                           .max_connections = 10,
-                                           .max_sockets = 10});
-    edge_attach(edge, &(struct edge_parts){0});
-    edge_fakes.events = edge_cluster_events(edge);
+    edge_fakes_begin(&(struct edge_options){.tls = server_ctx, .max_connections = 10, .max_sockets = 10});
+    edge_fakes.config = (struct canvas_config){.version = 1, .geom = {1000, 1000, 256}};
+    edge_fakes.config_known = true;
     got_len = 0;
-    return edge == NULL;
+    return 0;
 }
 
 static int teardown(void **state)
@@ -79,11 +54,8 @@ static int teardown(void **state)
     (void)state;
     int fd = SSL_get_fd(client);
     SSL_free(client);
-    close(fd);
-    loop_run_once(loop, 1);
-    edge_close(edge);
-    edge_free(edge);
-    loop_free(loop);
+    edge_fakes_hang_up(&fd);
+    edge_fakes_end();
     SSL_CTX_free(client_ctx);
     SSL_CTX_free(server_ctx);
     return 0;
@@ -92,7 +64,7 @@ static int teardown(void **state)
 static void pump(void)
 {
     size_t n;
-    loop_run_once(loop, 1);
+    edge_fakes_turn(1);
     while (got_len < sizeof got && SSL_read_ex(client, got + got_len, sizeof got - got_len, &n) == 1)
         got_len += n;
 }
@@ -112,7 +84,7 @@ static void say(const void *data, size_t len)
             pump();
     }
     assert_int_equal(put, len);
-    loop_run_once(loop, 1);
+    edge_fakes_turn(1);
 }
 
 static void say_frame(uint8_t first, const void *payload, size_t len)
@@ -125,23 +97,15 @@ static void say_frame(uint8_t first, const void *payload, size_t len)
 // Handshakes of both kinds, HELLO, WELCOME; what was received so far is forgotten.
 static struct ws_conn *joined_client(void)
 {
-    int pair[2], small = 8192;
-    char text[512], token_text[TOKEN_TEXT_SIZE];
+    int far, small = 8192;
+    char text[512];
     uint8_t hello[WS_HELLO_HEAD_LEN];
-    const struct addr loopback = {{0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, 127, 0, 0, 1}};
-    const struct token token = {.kind = TOKEN_GUEST, .user = 42, .expires = UINT32_MAX};
-    assert_true(token_sign(&keys, &token, token_text) > 0);
-    assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, pair), 0);
-    setsockopt(pair[0], SOL_SOCKET, SO_SNDBUF, &small, sizeof small);
+    struct conn *conn = edge_fakes_connect(SOCK_STREAM, &far);
+    setsockopt(conn->sock.fd, SOL_SOCKET, SO_SNDBUF, &small, sizeof small);
     client = SSL_new(client_ctx);
-    SSL_set_fd(client, pair[1]);
+    SSL_set_fd(client, far);
     SSL_set_connect_state(client);
-    conn_start(edge, pair[0], &loopback, false);
-    snprintf(text, sizeof text,
-             "GET /ws HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n"
-             "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Protocol: tessera.v1\r\nCookie: "
-             "tessera_session=%s\r\n\r\n",
-             token_text);
+    edge_fakes_upgrade(text, sizeof text);
     say(text, strlen(text));
     pump_until(20);
     assert_memory_equal(got, "HTTP/1.1 101 ", 13);
@@ -195,7 +159,7 @@ static void test_a_frame_that_was_tried_is_kept(void **state)
     edge_fakes_answer_draw(&ws->cluster, 1);
     edge_fakes_answer_draw(&ws->cluster, 2);
     say_frame(0x89, "ping", 4);
-    loop_run_once(loop, 1);
+    edge_fakes_turn(1);
     assert_int_equal(got_len, 0);
     size_t len = count * FRAME_LEN + 2 * (2 + WS_VERDICT_LEN) + 6;
     pump_until(len);
@@ -216,7 +180,7 @@ static void test_small_messages_that_were_tried_stay_in_front(void **state)
     while (ws->outbox.len == 0 && answers < 100000) {
         for (unsigned i = 0; i < 20; i++)
             edge_fakes_answer_draw(&ws->cluster, ++answers);
-        loop_run_once(loop, 1);
+        edge_fakes_turn(1);
     }
     assert_true(ws->outbox.len > 0);
     for (unsigned i = 0; i < 50; i++)

@@ -1,0 +1,130 @@
+// How much of a WebSocket client is read, and how fast: rates, pauses, draws under way. Everything behind the edge is
+// faked.
+#include <sys/socket.h>
+
+#include "proto/limits.h"
+#include "tests/unit/ws_client.h"
+
+static void test_stays_paused_until_the_answers_are_gone(void **state)
+{
+    (void)state;
+    struct ws_conn *ws = ws_client_join();
+    struct shared_buf *buf = ws_client_filled(20000, 0xee);
+    uint8_t draw[WS_DRAW_LEN];
+    ws_encode_draw(draw, &(struct ws_draw){1, 2, 3, 4});
+    ws_client_fill(ws, buf);
+    for (uint32_t i = 0; i < 200; i++)
+        edge_fakes_answer_draw(&ws->cluster, i + 1);
+    ws_client_say_message(draw, sizeof draw);
+    assert_int_equal(edge_fakes.draws, 0);
+    while (ws_client_next() > 0)
+        continue;
+    assert_int_equal(edge_fakes.draws, 1);
+    shared_buf_unref(buf);
+}
+
+// Whatever costs a turn is held to the rate, also what has no answer.
+static void test_pongs_count(void **state)
+{
+    (void)state;
+    uint8_t bytes[100 * 6];
+    size_t len = 0;
+    struct ws_conn *ws = ws_client_join();
+    ws_client.edge->options.message_rate = 10;
+    bucket_init(&ws->bucket, 10, 20, loop_now(edge_fakes.loop));
+    for (unsigned i = 0; i < 100; i++)
+        len += ws_client_frame(bytes + len, 0x8a, NULL, 0);
+    ws_client_say(bytes, len);
+    assert_int_equal(ws->pauses, WS_PAUSE_RATE);
+    assert_true(ws_client.edge->stats.messages < 50);
+}
+
+// A whole watch of new tiles, again and again: as many as the burst allows, then as many as the rate. Draws wait with
+// it.
+static void test_new_tiles_are_rationed(void **state)
+{
+    (void)state;
+    static uint8_t message[WS_WATCH_HEAD_LEN + LIMIT_WATCH_TILES * WS_ENTRY_LEN], bytes[sizeof message + 16];
+    static struct ws_entry entries[LIMIT_WATCH_TILES];
+    struct ws_conn *ws = ws_client_join();
+    uint8_t draw[WS_DRAW_LEN];
+    for (uint16_t i = 0; i < LIMIT_WATCH_TILES; i++)
+        entries[i] = (struct ws_entry){.tile = {i, 0}};
+    size_t len = ws_encode_watch(message, WS_WATCH, entries, LIMIT_WATCH_TILES);
+    unsigned most = LIMIT_NEW_TILES_BURST / LIMIT_WATCH_TILES;
+    for (unsigned i = 0; i < most + 2; i++)
+        ws_client_say(bytes, ws_client_frame(bytes, 0x82, message, len));
+    assert_in_range(edge_fakes.watches, most, most + 1); // the clock runs
+    assert_true((ws->pauses & WS_PAUSE_RATE) != 0);
+    ws_encode_draw(draw, &(struct ws_draw){1, 2, 3, 4});
+    ws_client_say_message(draw, sizeof draw);
+    assert_int_equal(edge_fakes.draws, 0);
+    // As if time had passed.
+    bucket_init(&ws->tiles, LIMIT_NEW_TILES_PER_S, LIMIT_NEW_TILES_BURST, loop_now(edge_fakes.loop));
+    for (unsigned i = 0; i < 50 && edge_fakes.draws == 0; i++)
+        loop_run_once(edge_fakes.loop, 20);
+    assert_int_equal(edge_fakes.watches, most + 2);
+    assert_int_equal(edge_fakes.draws, 1);
+    // Watching what is watched already costs nothing: the hub says so.
+    assert_true(bucket_wait_ms(&ws->tiles, loop_now(edge_fakes.loop), LIMIT_NEW_TILES_BURST) > 0);
+}
+
+static void test_draws_in_flight(void **state)
+{
+    (void)state;
+    struct ws_conn *ws = ws_client_join();
+    uint8_t bytes[400], draw[WS_DRAW_LEN];
+    size_t len = 0;
+    for (uint32_t i = 0; i < 6; i++) {
+        ws_encode_draw(draw, &(struct ws_draw){1, (uint16_t)i, 3, i + 1});
+        len += ws_client_frame(bytes + len, 0x82, draw, sizeof draw);
+    }
+    ws_client_say(bytes, len);
+    assert_int_equal(edge_fakes.draws, 4);
+    assert_int_equal(edge_fakes.last_draw.x, 3);
+    edge_fakes_answer_draw(&ws->cluster, 1);
+    assert_int_equal(edge_fakes.draws, 4); // not within the callback
+    edge_fakes_turn(3);
+    assert_int_equal(edge_fakes.draws, 5);
+    edge_fakes_answer_draw(&ws->cluster, 2);
+    edge_fakes_answer_draw(&ws->cluster, 3);
+    edge_fakes_turn(3);
+    assert_int_equal(edge_fakes.draws, 6);
+    assert_null(ws->stash.bytes);
+}
+
+static void test_many_draws_in_one_segment(void **state)
+{
+    (void)state;
+    static uint8_t bytes[900 * (6 + WS_DRAW_LEN)];
+    uint8_t draw[WS_DRAW_LEN];
+    size_t len = 0;
+    edge_fakes.config.cooldown_ms = 0;
+    edge_fakes.answer_at_once = true;
+    ws_client_join();
+    for (uint32_t i = 0; i < 900; i++) {
+        ws_encode_draw(draw, &(struct ws_draw){1, 2, 3, i + 1});
+        len += ws_client_frame(bytes + len, 0x82, draw, sizeof draw);
+    }
+    assert_int_equal(send(ws_client.far, bytes, len, MSG_NOSIGNAL), len);
+    loop_run_once(edge_fakes.loop, 10);
+    assert_true(edge_fakes.draws <= 512); // others have their turn
+    edge_fakes_turn(10);
+    assert_int_equal(edge_fakes.draws, 900);
+    size_t got = 0;
+    for (size_t n; (n = ws_client_next()) > 0;)
+        got += n;
+    assert_int_equal(got, 900 * (2 + WS_VERDICT_LEN));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        WS_CLIENT_TEST(test_stays_paused_until_the_answers_are_gone),
+        WS_CLIENT_TEST(test_pongs_count),
+        WS_CLIENT_TEST(test_new_tiles_are_rationed),
+        WS_CLIENT_TEST(test_draws_in_flight),
+        WS_CLIENT_TEST(test_many_draws_in_one_segment),
+    };
+    return cmocka_run_group_tests_name("ws_input", tests, NULL, NULL);
+}
