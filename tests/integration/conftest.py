@@ -14,6 +14,8 @@ from pathlib import Path
 import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
+# What helpers assert is told with its values, as what tests assert.
+pytest.register_assert_rewrite("edge_fixture", "links", "redis_fixture", "scripts_fixture", "shard_fixture", "shard_gateway", "tessera")
 
 from tessera.cluster import Cluster  # noqa: E402
 from tessera.procs import build_dir  # noqa: E402
@@ -57,6 +59,14 @@ def workdir(request):
         shutil.rmtree(path, ignore_errors=True)
     else:
         print(f"kept for looking at: {path}")
+
+
+@pytest.fixture(scope="module")
+def module_dir():
+    """A directory for what the tests of a file share."""
+    path = Path(tempfile.mkdtemp(prefix="tessera-test-"))
+    yield path
+    shutil.rmtree(path, ignore_errors=True)
 
 
 @pytest.fixture

@@ -2,11 +2,8 @@
 
 import asyncio
 import json
-import shutil
 import struct
-import tempfile
 import time
-from pathlib import Path
 
 import pytest
 
@@ -54,12 +51,10 @@ class World:
 
 
 @pytest.fixture(scope="module")
-def world():
-    path = Path(tempfile.mkdtemp(prefix="tessera-proxy-"))
-    world = World(path / "cluster")
+def world(module_dir):
+    world = World(module_dir / "cluster")
     with world.cluster:
         yield world
-    shutil.rmtree(path, ignore_errors=True)
 
 
 GOOD = {

@@ -11,10 +11,8 @@ import signal
 import socket
 import ssl
 import subprocess
-import tempfile
 import threading
 import time
-from pathlib import Path
 
 import pytest
 
@@ -74,12 +72,10 @@ class World:
 
 
 @pytest.fixture(scope="module")
-def world():
-    path = Path(tempfile.mkdtemp(prefix="tessera-tls-"))
-    world = World(path)
+def world(module_dir):
+    world = World(module_dir)
     with world.cluster:
         yield world
-    shutil.rmtree(path, ignore_errors=True)
 
 
 def handshake(address, context, session=None):

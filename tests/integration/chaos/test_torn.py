@@ -11,7 +11,7 @@ import subprocess
 
 import pytest
 from redis_fixture import START, RealRedis, Scripts, check_all
-from test_scripts import Tile, draw, place, take
+from scripts_fixture import Tile, draw, place, take
 
 TILES = [(0, 0), (1, 0)]
 pytestmark = pytest.mark.slow
