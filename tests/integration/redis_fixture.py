@@ -77,7 +77,7 @@ class RealRedis:
 
     def save_data(self):
         """A copy of the data on disk, for restore()."""
-        copy = tempfile.mkdtemp(prefix="tessera-copy-")
+        copy = tempfile.mkdtemp(prefix="copy-", dir=self.dir)
         shutil.copytree(os.path.join(self.dir, "appendonlydir"), os.path.join(copy, "appendonlydir"))
         return copy
 

@@ -3,10 +3,10 @@
 import struct
 import time
 
+from links import ALLOWANCE, COOLDOWN, PLACED, READ_ONLY, STALE
 from redis_fixture import check_all, check_tile
 from scripts_fixture import DONE, FENCED, Tile, draw, place, place_one, take
 from scripts_fixture import client, scripts, server  # noqa: F401
-from shard_fixture import ALLOWANCE, COOLDOWN, PLACED, READ_ONLY, STALE
 
 
 def test_nonce_and_cooldown(scripts, client):

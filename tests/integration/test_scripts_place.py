@@ -6,10 +6,10 @@ import time
 import pytest
 import redis
 
+from links import unpack
 from redis_fixture import check_all, check_tile
 from scripts_fixture import DONE, FENCED, OTHER, OWNER, REWOUND, Tile, draw, dump, place, place_one, take, window
 from scripts_fixture import client, scripts, server  # noqa: F401
-from shard_fixture import unpack
 
 
 def test_take_raises_the_epoch_at_least_to_the_time(scripts, client):

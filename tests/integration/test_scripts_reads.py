@@ -5,10 +5,11 @@ import time
 
 import pytest
 
+from links import unpack
+from ownership import checksum
 from redis_fixture import ROOT
 from scripts_fixture import DONE, EDGE, FENCED, OWNER, REWOUND, Tile, draw, place, place_one, take
 from scripts_fixture import client, scripts, server  # noqa: F401
-from shard_fixture import checksum, unpack
 
 
 def test_position_beats(scripts, client):
