@@ -145,7 +145,8 @@ int ws_decode_announcement(const uint8_t *msg, size_t len, struct ws_announcemen
     (void)bytes_u8(&in);
     struct ws_announcement announcement = {.len = bytes_u16(&in)};
     announcement.text = (const char *)bytes_take(&in, announcement.len);
-    if (type != WS_ANNOUNCEMENT || announcement.len > WS_ANNOUNCEMENT_MAX || !bytes_done(&in))
+    if (type != WS_ANNOUNCEMENT || announcement.len > WS_ANNOUNCEMENT_MAX || !bytes_done(&in) ||
+        !bytes_is_text(announcement.text, announcement.len))
         return ERR_MALFORMED;
     *out = announcement;
     return 0;
@@ -158,7 +159,7 @@ static bool take_color(struct bytes_reader *in, struct palette_color *color)
     color->b = bytes_u8(in);
     uint8_t len = bytes_u8(in);
     const uint8_t *name = bytes_take(in, len);
-    if (name == NULL || len < 1 || len >= PALETTE_NAME_SIZE)
+    if (name == NULL || len < 1 || len >= PALETTE_NAME_SIZE || !bytes_is_text(name, len))
         return false;
     memset(color->name, 0, sizeof color->name);
     memcpy(color->name, name, len);

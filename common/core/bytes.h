@@ -88,5 +88,8 @@ void bytes_to_base64url(char *text, const void *data, size_t len);
 // Returns the count of bytes, ERR_MALFORMED or ERR_FULL.
 MUST_CHECK int bytes_from_base64url(void *data, size_t capacity, const char *text, size_t text_len);
 
+// UTF-8 (RFC 3629) without control characters: what people are shown.
+bool bytes_is_text(const void *text, size_t len);
+
 // Compares two secrets of one length in a time that does not depend on their content.
 bool bytes_equal_secret(const void *a, const void *b, size_t len);

@@ -105,6 +105,45 @@ int bytes_from_base64url(void *data, size_t capacity, const char *text, size_t t
     return (int)len;
 }
 
+// Bytes of the UTF-8 sequence at `at` (RFC 3629), 0: none, or a control character.
+static size_t utf8_len(const uint8_t *at, size_t left)
+{
+    static const struct {
+        uint8_t first_min, first_max, second_min, second_max;
+        size_t len;
+    } forms[] = {
+        {0xc2, 0xdf, 0x80, 0xbf, 2}, {0xe0, 0xe0, 0xa0, 0xbf, 3}, {0xe1, 0xec, 0x80, 0xbf, 3},
+        {0xed, 0xed, 0x80, 0x9f, 3}, {0xee, 0xef, 0x80, 0xbf, 3}, {0xf0, 0xf0, 0x90, 0xbf, 4},
+        {0xf1, 0xf3, 0x80, 0xbf, 4}, {0xf4, 0xf4, 0x80, 0x8f, 4},
+    };
+    if (at[0] < 0x80)
+        return at[0] >= 0x20 && at[0] != 0x7f ? 1 : 0;
+    for (size_t i = 0; i < sizeof forms / sizeof forms[0]; i++) {
+        if (at[0] < forms[i].first_min || at[0] > forms[i].first_max)
+            continue;
+        if (left < forms[i].len || at[1] < forms[i].second_min || at[1] > forms[i].second_max)
+            return 0;
+        for (size_t k = 2; k < forms[i].len; k++) {
+            if ((at[k] & 0xc0) != 0x80)
+                return 0;
+        }
+        // C1 controls: U+0080 to U+009F.
+        return at[0] == 0xc2 && at[1] < 0xa0 ? 0 : forms[i].len;
+    }
+    return 0;
+}
+
+bool bytes_is_text(const void *text, size_t len)
+{
+    const uint8_t *bytes = text;
+    for (size_t at = 0, step; at < len; at += step) {
+        step = utf8_len(bytes + at, len - at);
+        if (step == 0)
+            return false;
+    }
+    return true;
+}
+
 bool bytes_equal_secret(const void *a, const void *b, size_t len)
 {
     const volatile uint8_t *left = a;

@@ -5,7 +5,8 @@ hub_objs := gateway/hub gateway/hub_metrics gateway/watch_list gateway/tiles gat
             gateway/images gateway/frames gateway/shared_buf gateway/ws_frame common/core/replica common/core/mix \
             common/core/bytes common/core/geom common/core/monotime common/core/hist proto/ws_proto
 ALLOC_FAIL_LDFLAGS := -Wl,--wrap=malloc -Wl,--wrap=calloc -Wl,--wrap=realloc
-hub_world := tests/unit/alloc_fail tests/unit/hub_world tests/unit/hub_world_clients tests/unit/fake_loop common/io/loop_deferred proto/ws_proto_client
+hub_world := tests/unit/alloc_fail tests/unit/hub_world tests/unit/hub_world_clients tests/unit/fake_loop common/io/loop_deferred proto/ws_proto_client \
+             common/core/bytes_text
 
 test_hub_model_OBJS := $(hub_objs) $(hub_world)
 test_hub_model_LIBS := -lz
@@ -17,7 +18,7 @@ test_held_OBJS := gateway/held gateway/ring gateway/pending gateway/interest com
                   common/core/bytes
 test_interest_OBJS := gateway/interest
 test_frames_OBJS := gateway/frames gateway/ring gateway/shared_buf gateway/ws_frame common/core/mix common/core/bytes \
-                    common/core/geom proto/ws_proto proto/ws_proto_client
+                    common/core/bytes_text common/core/geom proto/ws_proto proto/ws_proto_client
 test_frames_LIBS := -lz
 test_watch_list_OBJS := gateway/watch_list common/core/geom common/core/bytes proto/ws_proto
 test_hub_OBJS := $(hub_objs) $(hub_world)

@@ -16,7 +16,7 @@ test_bus_proto_LIBS := -ljansson
 
 test_keys_OBJS := proto/keys common/core/addr
 test_verdict_OBJS := proto/verdict
-test_canvas_config_OBJS := proto/canvas_config common/core/geom common/core/palette
+test_canvas_config_OBJS := proto/canvas_config common/core/bytes_text common/core/geom common/core/palette
 test_checksum_OBJS := common/core/mix $(proto_vectors)
 test_checksum_LIBS := -ljansson
 test_lua_scripts_OBJS := proto/lua_scripts

@@ -283,7 +283,9 @@ function decodeStatus(view) {
   return { type: 'status', readOnly: (view.getUint8(1) & FLAG_READ_ONLY) !== 0, online: view.getUint32(4, true) };
 }
 
-const UTF8 = new TextDecoder('utf-8', { fatal: true });
+// A mark at the beginning is a character like any other.
+const UTF8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
+const CONTROL = /\p{Cc}/u;
 
 /**
  * @param {DataView} view
@@ -292,11 +294,14 @@ const UTF8 = new TextDecoder('utf-8', { fatal: true });
  */
 function getText(view, at, length) {
   expect(at + length <= view.byteLength, 'a text cut short');
+  let text;
   try {
-    return UTF8.decode(new Uint8Array(view.buffer, view.byteOffset + at, length));
+    text = UTF8.decode(new Uint8Array(view.buffer, view.byteOffset + at, length));
   } catch {
     throw new ProtocolError('a text that is no UTF-8');
   }
+  expect(!CONTROL.test(text), 'a text with control characters');
+  return text;
 }
 
 /**
