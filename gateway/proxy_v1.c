@@ -78,7 +78,8 @@ ssize_t proxy_v1_parse(const uint8_t *bytes, size_t len, struct proxy_header *ou
         return ERR_MALFORMED;
     size_t seen = len < PROXY_V1_LEN_MAX ? len : PROXY_V1_LEN_MAX;
     const uint8_t *feed = memchr(bytes, '\n', seen);
-    if (memchr(bytes, '\0', seen) != NULL)
+    // Behind the line it is the client's.
+    if (memchr(bytes, '\0', feed != NULL ? (size_t)(feed - bytes) : seen) != NULL)
         return ERR_MALFORMED;
     if (feed == NULL)
         return len >= PROXY_V1_LEN_MAX ? ERR_RANGE : 0;

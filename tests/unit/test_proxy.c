@@ -209,6 +209,9 @@ static void test_v1(void **state)
         assert_int_equal(parse_line(unknown[i], &header), strlen(unknown[i]));
         assert_false(header.has_address);
     }
+    // What is behind the line does not count, whatever it is.
+    static const uint8_t followed[] = "PROXY UNKNOWN\r\n\0";
+    assert_int_equal(parse_exact(followed, sizeof followed, &header), sizeof followed - 2);
 }
 
 static void test_v1_in_pieces(void **state)
