@@ -6,6 +6,7 @@
 #   make test-docker                     docker-compose.yml with an engine of its own, as root
 #   make sim, make bench                 whole clusters on virtual time; what Tessera costs
 #   make soak, power-cuts, mutants       processes killed, power lost, for long; faults built in that these must find
+#   make fuzz SECONDS=60                 everything that reads strangers' bytes (tests/fuzz/fuzz.mk)
 #   make bench-page                      what the page costs a browser
 #   make lint, make format               who includes whom, cppcheck, clang-tidy; clang-format
 #   make setup, make setup-test          the Debian packages to build and run; and to test
@@ -121,6 +122,7 @@ $(OUT)/unit/test_%: $(OUT)/obj/tests/unit/test_%.o $$(addprefix $(OUT)/obj/,$$(a
 .SECONDARY:
 
 -include tests/sim/sim.mk
+-include tests/fuzz/fuzz.mk
 -include deploy/install/install.mk
 
 # ---- Form and lint ---------------------------------------------------------------------------------------------------
