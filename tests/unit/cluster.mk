@@ -4,7 +4,8 @@ route_objs := gateway/route gateway/route_links gateway/route_pool gateway/route
               proto/msgpack_flat common/core/bytes common/core/member common/core/mix common/core/monotime \
               common/core/geom
 
-test_route_OBJS := $(route_objs)
+test_route_OBJS := $(route_objs) tests/unit/route_scene
+test_route_links_OBJS := $(route_objs) tests/unit/route_scene
 test_route_model_OBJS := $(route_objs)
 
 test_shard_link_OBJS = gateway/shard_link common/io/msg_sock common/io/log common/core/err common/core/bytes \
