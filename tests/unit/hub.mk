@@ -5,8 +5,8 @@ hub_objs := gateway/hub gateway/hub_metrics gateway/watch_list gateway/tiles gat
             gateway/images gateway/frames gateway/shared_buf gateway/ws_frame common/core/replica common/core/mix \
             common/core/bytes common/core/geom common/core/monotime common/core/hist proto/ws_proto
 ALLOC_FAIL_LDFLAGS := -Wl,--wrap=malloc -Wl,--wrap=calloc -Wl,--wrap=realloc
-hub_world := tests/unit/alloc_fail tests/unit/hub_world tests/unit/hub_world_clients tests/unit/fake_loop common/io/loop_deferred proto/ws_proto_client \
-             common/core/bytes_text
+hub_world := tests/unit/alloc_fail tests/unit/hub_world tests/unit/hub_world_redis tests/unit/hub_world_bus tests/unit/hub_world_clients \
+             tests/unit/fake_loop common/io/loop_deferred proto/ws_proto_client common/core/bytes_text
 
 test_hub_model_OBJS := $(hub_objs) $(hub_world)
 test_hub_model_LIBS := -lz
@@ -21,9 +21,21 @@ test_frames_OBJS := gateway/frames gateway/ring gateway/shared_buf gateway/ws_fr
                     common/core/bytes_text common/core/geom proto/ws_proto proto/ws_proto_client
 test_frames_LIBS := -lz
 test_watch_list_OBJS := gateway/watch_list common/core/geom common/core/bytes proto/ws_proto
-test_hub_OBJS := $(hub_objs) $(hub_world)
-test_hub_LIBS := -lz
-test_hub_LDFLAGS := $(ALLOC_FAIL_LDFLAGS)
+test_hub_fanout_OBJS := $(hub_objs) $(hub_world) tests/unit/hub_steps
+test_hub_fanout_LIBS := -lz
+test_hub_fanout_LDFLAGS := $(ALLOC_FAIL_LDFLAGS)
+test_hub_lanes_OBJS := $(hub_objs) $(hub_world) tests/unit/hub_steps
+test_hub_lanes_LIBS := -lz
+test_hub_lanes_LDFLAGS := $(ALLOC_FAIL_LDFLAGS)
+test_hub_heal_OBJS := $(hub_objs) $(hub_world) tests/unit/hub_steps
+test_hub_heal_LIBS := -lz
+test_hub_heal_LDFLAGS := $(ALLOC_FAIL_LDFLAGS)
+test_hub_limits_OBJS := $(hub_objs) $(hub_world) tests/unit/hub_steps
+test_hub_limits_LIBS := -lz
+test_hub_limits_LDFLAGS := $(ALLOC_FAIL_LDFLAGS)
+test_hub_images_OBJS := $(hub_objs) $(hub_world) tests/unit/hub_steps
+test_hub_images_LIBS := -lz
+test_hub_images_LDFLAGS := $(ALLOC_FAIL_LDFLAGS)
 
 content_objs := gateway/content_body gateway/canvas_png gateway/gzip gateway/png_rows gateway/region gateway/region_png gateway/query gateway/shared_buf common/core/bytes common/core/mix \
                 common/core/geom common/core/palette

@@ -9,7 +9,7 @@
 #include "common/core/mix.h"
 #include "gateway/ws_conn.h"
 #include "hub_world.h"
-#include "hub_world_clients.h"
+#include "hub_world_impl.h"
 #include "proto/limits.h"
 #include "proto/ws_proto.h"
 
