@@ -18,10 +18,13 @@ test_store_reply_OBJS = $(sort gateway/store_reply gateway/store_reply_page $(na
                          proto/bus_proto proto/msgpack_flat proto/canvas_config)
 test_store_reply_LIBS := -lhiredis -lm
 
-test_cluster_OBJS = $(sort gateway/cluster gateway/cluster_links gateway/cluster_metrics gateway/cluster_state \
+cluster_scene = $(sort gateway/cluster gateway/cluster_links gateway/cluster_metrics gateway/cluster_state \
                            gateway/shard_link gateway/store gateway/store_cluster gateway/store_reply gateway/store_reply_page gateway/store_tile gateway/store_user $(name_objs) $(route_objs) \
                            $(redis_conn_objs) common/io/msg_sock common/io/log common/io/metrics common/io/sock_io \
                            common/core/bytes_text common/core/hmac common/core/palette common/core/pressure \
                            proto/bus_proto proto/canvas_config proto/keys proto/link_mac proto/lua_scripts \
-                           proto/verdict tests/unit/redis_server)
+                           proto/verdict tests/unit/redis_server tests/unit/cluster_scene)
+test_cluster_OBJS = $(cluster_scene)
 test_cluster_LIBS := -lhiredis -lm -levent_core -levent_extra -lssl -lcrypto
+test_store_OBJS = $(cluster_scene)
+test_store_LIBS := $(test_cluster_LIBS)

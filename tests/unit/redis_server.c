@@ -60,7 +60,7 @@ void redis_server_start(struct redis_server *server, const char *password)
                (char *)NULL);
         _exit(127);
     }
-    for (int i = 0; i < 500; i++) {
+    for (int i = 0; i < 2000; i++) {
         if (answers(server->port))
             return;
         usleep(10000);

@@ -32,8 +32,12 @@ test_msg_sock_OBJS := common/io/msg_sock $(stream_objs)
 test_msg_sock_LIBS := -levent_core -levent_extra
 redis_conn_objs := common/io/redis_conn common/io/redis_conn_send common/io/redis_conn_read common/io/redis_format \
                    common/io/redis_queue common/io/log common/core/err $(stream_objs)
-test_redis_conn_OBJS := $(redis_conn_objs) tests/unit/redis_server
+test_redis_conn_OBJS := $(redis_conn_objs) tests/unit/redis_server tests/unit/redis_scene
 test_redis_conn_LIBS := -lhiredis -levent_core -levent_extra
+test_redis_conn_breaks_OBJS := $(redis_conn_objs) tests/unit/redis_server tests/unit/redis_scene
+test_redis_conn_breaks_LIBS := -lhiredis -levent_core -levent_extra
+test_redis_conn_subscribe_OBJS := $(redis_conn_objs) tests/unit/redis_server tests/unit/redis_scene
+test_redis_conn_subscribe_LIBS := -lhiredis -levent_core -levent_extra
 test_redis_wire_OBJS := $(redis_conn_objs)
 test_redis_wire_LIBS := -lhiredis -levent_core -levent_extra
 test_nomem_OBJS := common/core/replica common/core/mix common/core/bytes common/io/redis_queue common/io/metrics \
