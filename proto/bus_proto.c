@@ -109,3 +109,15 @@ int user_record_decode(const uint8_t *bytes, size_t len, struct user_record *out
     };
     return 0;
 }
+
+void user_record_encode(uint8_t to[USER_RECORD_LEN], const struct user_record *record)
+{
+    to[0] = RECORD_LAYOUT;
+    to[1] = record->color;
+    bytes_set_u16(to + 2, record->x);
+    bytes_set_u16(to + 4, record->y);
+    bytes_set_u16(to + 6, 0);
+    bytes_set_u32(to + 8, record->nonce);
+    bytes_set_u32(to + 12, record->seq);
+    bytes_set_u64(to + 16, record->landed_ms);
+}

@@ -41,3 +41,4 @@ struct user_record {
 #define USER_RECORD_LEN 24u
 #define USER_GROUPS 64u
 MUST_CHECK int user_record_decode(const uint8_t *bytes, size_t len, struct user_record *out);
+void user_record_encode(uint8_t to[USER_RECORD_LEN], const struct user_record *record);

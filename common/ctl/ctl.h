@@ -41,6 +41,15 @@ __attribute__((format(printf, 1, 2))) void ctl_say(const char *format, ...);
 // The result, as JSON or with `show`.
 void ctl_print(const struct ctl_options *options, const json_t *result, void (*show)(const json_t *result));
 
+// What backup, verify and restore say of a file. `behind`: records of users that are behind their log; -1: not known.
+struct ctl_counts {
+    const char *file;
+    uint32_t tiles;
+    uint64_t users, placements;
+    int64_t behind;
+};
+void ctl_print_counts(const struct ctl_options *options, const struct ctl_counts *counts);
+
 // ctl_show.c
 void ctl_show_status(const json_t *result);
 void ctl_show_tiles(const json_t *result);

@@ -352,24 +352,6 @@ static bool write_audit(struct backup *backup, const struct ctl_options *options
     return reply != NULL;
 }
 
-static void show_counts(const json_t *result)
-{
-    printf("%s: %" JSON_INTEGER_FORMAT " tiles, %" JSON_INTEGER_FORMAT " users, %" JSON_INTEGER_FORMAT " placements\n",
-           json_string_value(json_object_get(result, "file")), json_integer_value(json_object_get(result, "tiles")),
-           json_integer_value(json_object_get(result, "users")),
-           json_integer_value(json_object_get(result, "placements")));
-}
-
-static void print_counts(const struct ctl_options *options, const char *path, uint32_t tiles, uint64_t users,
-                         uint64_t placements)
-{
-    json_t *result = json_pack("{s:s, s:I, s:I, s:I}", "file", path, "tiles", (json_int_t)tiles, "users",
-                               (json_int_t)users, "placements", (json_int_t)placements);
-    if (result != NULL)
-        ctl_print(options, result, show_counts);
-    json_decref(result);
-}
-
 enum ctl_status ctl_run_backup(const struct ctl_options *options, const char *const *args, size_t count)
 {
     (void)count;
@@ -394,7 +376,7 @@ enum ctl_status ctl_run_backup(const struct ctl_options *options, const char *co
         status = CTL_REFUSED;
     }
     if (status == CTL_DONE)
-        print_counts(options, args[0], backup->tiles, backup->users, backup->placements);
+        ctl_print_counts(options, &(struct ctl_counts){args[0], backup->tiles, backup->users, backup->placements, -1});
     ctl_file_close(&backup->file);
     ctl_redis_close(&backup->redis);
     free(backup->record);
@@ -408,11 +390,11 @@ enum ctl_status ctl_run_verify(const struct ctl_options *options, const char *co
     struct ctl_summary summary;
     char why[CTL_VERIFY_WHY_SIZE];
     int err = ctl_verify(args[0], &summary, why);
-    if (err != 0) {
+    if (err != 0)
         ctl_say("%s: %s", args[0], err == ERR_NOMEM ? "no memory" : why);
-        return err == ERR_MALFORMED ? CTL_DAMAGED : CTL_REFUSED;
-    }
-    print_counts(options, args[0], summary.tiles, summary.users, summary.placements);
-    free(summary.config_record);
-    return CTL_DONE;
+    else
+        ctl_print_counts(options, &(struct ctl_counts){args[0], summary.tiles, summary.users, summary.placements,
+                                                       (int64_t)ctl_late_count(summary.late)});
+    ctl_summary_fini(&summary);
+    return err == 0 ? CTL_DONE : err == ERR_MALFORMED ? CTL_DAMAGED : CTL_REFUSED;
 }

@@ -314,17 +314,33 @@ static bool on_records(const redisReply *keys, void *arg)
     return good && settle(restore);
 }
 
-static bool on_users(struct restore *restore, const uint8_t *payload, size_t len)
+static bool put_user(struct restore *restore, uint64_t user, const uint8_t record[USER_RECORD_LEN])
+{
+    char key[KEY_MAX];
+    const struct redis_arg args[] = {REDIS_ARG_TEXT("SET"), {key, key_user(key, user)}, {record, USER_RECORD_LEN}};
+    return send(restore, args, 3);
+}
+
+static bool on_users(struct restore *restore, uint8_t *payload, size_t len)
 {
     bool good = true;
     for (size_t at = 0; good && at < len; at += CTL_USER_LEN) {
-        char key[KEY_MAX];
-        const struct redis_arg args[] = {REDIS_ARG_TEXT("SET"),
-                                         {key, key_user(key, bytes_get_u64(payload + at))},
-                                         {payload + at + 8, CTL_USER_LEN - 8}};
-        good = send(restore, args, 3);
+        uint64_t user = bytes_get_u64(payload + at);
+        ctl_late_mend(restore->summary.late, user, payload + at + 8);
+        good = put_user(restore, user, payload + at + 8);
     }
     return good;
+}
+
+// Those whose first placement came after the backup had looked for their record.
+static bool put_late_users(struct restore *restore)
+{
+    uint64_t user;
+    uint8_t record[USER_RECORD_LEN];
+    bool good = true;
+    while (good && ctl_late_next(restore->summary.late, &user, record))
+        good = put_user(restore, user, record);
+    return good && settle(restore);
 }
 
 // Names that are there stay, and so does that somebody was erased.
@@ -387,26 +403,8 @@ static bool run(struct restore *restore, const char *path)
 {
     return begin(restore) && pass(restore, path, false) &&
            ctl_redis_scan(&restore->redis, "{t:*:meta", on_others, restore) &&
-           ctl_redis_scan(&restore->redis, "{u:*", on_records, restore) && pass(restore, path, true) && end(restore);
-}
-
-static void show(const json_t *result)
-{
-    printf("%s: restored %" JSON_INTEGER_FORMAT " tiles, %" JSON_INTEGER_FORMAT " users, %" JSON_INTEGER_FORMAT
-           " placements\n",
-           json_string_value(json_object_get(result, "file")), json_integer_value(json_object_get(result, "tiles")),
-           json_integer_value(json_object_get(result, "users")),
-           json_integer_value(json_object_get(result, "placements")));
-}
-
-static void print_done(const struct restore *restore, const char *path)
-{
-    const struct ctl_summary *summary = &restore->summary;
-    json_t *result = json_pack("{s:s, s:I, s:I, s:I}", "file", path, "tiles", (json_int_t)summary->tiles, "users",
-                               (json_int_t)summary->users, "placements", (json_int_t)summary->placements);
-    if (result != NULL)
-        ctl_print(restore->options, result, show);
-    json_decref(result);
+           ctl_redis_scan(&restore->redis, "{u:*", on_records, restore) && pass(restore, path, true) &&
+           put_late_users(restore) && end(restore);
 }
 
 enum ctl_status ctl_run_restore(const struct ctl_options *options, const char *const *args, size_t count)
@@ -418,16 +416,19 @@ enum ctl_status ctl_run_restore(const struct ctl_options *options, const char *c
     int err = ctl_verify(args[0], &restore.summary, why);
     if (err != 0) {
         ctl_say("%s: %s; nothing was changed", args[0], err == ERR_NOMEM ? "no memory" : why);
+        ctl_summary_fini(&restore.summary);
         return err == ERR_MALFORMED ? CTL_DAMAGED : CTL_REFUSED;
     }
     snprintf(restore.label, sizeof restore.label, "%.300s: %" PRIu32 " tiles, %" PRIu64 " placements", args[0],
              restore.summary.tiles, restore.summary.placements);
+    const struct ctl_counts counts = {args[0], restore.summary.tiles, restore.summary.users, restore.summary.placements,
+                                      (int64_t)ctl_late_count(restore.summary.late)};
     enum ctl_status status = ctl_redis_open(&restore.redis, options);
     if (status == CTL_DONE && !run(&restore, args[0]))
         status = restore.refused ? CTL_REFUSED : CTL_UNKNOWN;
     if (status == CTL_DONE)
-        print_done(&restore, args[0]);
+        ctl_print_counts(options, &counts);
     ctl_redis_close(&restore.redis);
-    free(restore.summary.config_record);
+    ctl_summary_fini(&restore.summary);
     return status;
 }

@@ -166,3 +166,26 @@ void ctl_show_audit(const json_t *result)
                text(entry, "new"), text(entry, "via"));
     }
 }
+
+// ---- Backups -------------------------------------------------------------------------------------------------------
+
+static void show_counts(const json_t *result)
+{
+    printf("%s: %" JSON_INTEGER_FORMAT " tiles, %" JSON_INTEGER_FORMAT " users, %" JSON_INTEGER_FORMAT " placements\n",
+           text(result, "file"), number(result, "tiles"), number(result, "users"), number(result, "placements"));
+    if (number(result, "behind") > 0)
+        printf("the records of %" JSON_INTEGER_FORMAT
+               " users, who placed while it was made, are behind the log: a restore brings them up to it\n",
+               number(result, "behind"));
+}
+
+void ctl_print_counts(const struct ctl_options *options, const struct ctl_counts *counts)
+{
+    json_t *result = json_pack("{s:s, s:I, s:I, s:I}", "file", counts->file, "tiles", (json_int_t)counts->tiles,
+                               "users", (json_int_t)counts->users, "placements", (json_int_t)counts->placements);
+    if (result != NULL && counts->behind >= 0)
+        json_object_set_new(result, "behind", json_integer(counts->behind));
+    if (result != NULL)
+        ctl_print(options, result, show_counts);
+    json_decref(result);
+}

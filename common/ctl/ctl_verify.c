@@ -28,6 +28,8 @@ struct verify {
     enum ctl_record before; // type of the last record
     bool has_config, in_tile;
     struct geom geom;       // of the first CONFIG: the edge never changes
+    uint32_t version;       // of it
+    bool has_cooldown;      // or may have had one at some time between the first CONFIG and the last
     uint32_t columns, rows; // that are needed for what was placed
     uint32_t colors;
 
@@ -86,8 +88,15 @@ static int on_config(struct verify *verify, const uint8_t *payload, size_t len)
     const struct geom *geom = &summary->config.geom;
     if (verify->has_config && geom->edge != verify->geom.edge)
         return bad(verify, "settings: the tile edge has changed");
-    if (!verify->has_config)
+    if (!verify->has_config) {
         summary->began_ms = fields.time_ms;
+        verify->version = summary->config.version;
+        summary->late = ctl_late_new(fields.time_ms);
+        if (summary->late == NULL)
+            return ERR_NOMEM;
+    }
+    if (summary->config.cooldown_ms > 0 || summary->config.version != verify->version)
+        verify->has_cooldown = true;
     summary->ended_ms = fields.time_ms;
     verify->has_config = true;
     verify->geom = *geom;
@@ -121,7 +130,7 @@ static int add_claim(struct verify *verify, uint64_t user, const uint8_t *bytes)
                        .user = user,
                        .offset = geom_offset_of(&verify->geom, record.x, record.y),
                        .color = record.color};
-    return 0;
+    return ctl_late_record(verify->summary->late, user, &record);
 }
 
 static int on_users(struct verify *verify, const uint8_t *payload, size_t len)
@@ -263,8 +272,8 @@ static void note_extent(struct verify *verify, uint16_t offset, uint8_t color)
         verify->colors = color + 1u;
 }
 
-static int replay(struct verify *verify, uint16_t offset, uint8_t color, uint64_t user, uint8_t old_color,
-                  uint32_t old_seq)
+static int replay(struct verify *verify, uint64_t time_ms, uint16_t offset, uint8_t color, uint64_t user,
+                  uint8_t old_color, uint32_t old_seq)
 {
     uint32_t seq = ++verify->log_seq;
     if (offset >= geom_tile_len(&verify->geom))
@@ -274,14 +283,20 @@ static int replay(struct verify *verify, uint16_t offset, uint8_t color, uint64_
     verify->px[offset] = color;
     verify->last[offset] = seq;
     note_extent(verify, offset, color);
-    return meet_claims(verify, seq, user, offset, color);
+    const struct ctl_placed placed = {.user = user,
+                                      .time_ms = time_ms,
+                                      .x = (uint16_t)geom_x(&verify->geom, verify->tile, offset),
+                                      .y = (uint16_t)geom_y(&verify->geom, verify->tile, offset),
+                                      .seq = seq,
+                                      .color = color};
+    int err = ctl_late_placed(verify->summary->late, &placed);
+    return err == 0 ? meet_claims(verify, seq, user, offset, color) : err;
 }
 
 // One entry of the log; `in` stands behind it then.
 static int on_entry(struct verify *verify, struct bytes_reader *in)
 {
-    uint64_t epoch = bytes_u64(in);
-    (void)bytes_u64(in); // time
+    uint64_t epoch = bytes_u64(in), time_ms = bytes_u64(in);
     uint32_t first = bytes_u32(in);
     size_t count = bytes_u16(in);
     const uint8_t *updates = bytes_take(in, count * 3), *users = bytes_take(in, count * 8);
@@ -292,7 +307,7 @@ static int on_entry(struct verify *verify, struct bytes_reader *in)
     verify->log_epoch = epoch;
     int err = 0;
     for (size_t i = 0; err == 0 && i < count; i++)
-        err = replay(verify, bytes_get_u16(updates + 3 * i), updates[3 * i + 2], bytes_get_u64(users + 8 * i),
+        err = replay(verify, time_ms, bytes_get_u16(updates + 3 * i), updates[3 * i + 2], bytes_get_u64(users + 8 * i),
                      colors[i], bytes_get_u32(seqs + 4 * i));
     verify->summary->placements += count;
     return err;
@@ -328,6 +343,8 @@ static int on_end(struct verify *verify, const uint8_t *payload)
     if (verify->columns > config->geom.width || verify->rows > config->geom.height ||
         verify->colors > config->palette.count)
         return bad(verify, "placements outside of canvas or palette");
+    if (!verify->has_cooldown)
+        ctl_late_clear(summary->late);
     return 0;
 }
 
@@ -388,9 +405,12 @@ int ctl_verify(const char *path, struct ctl_summary *summary, char why[CTL_VERIF
     if (verify != NULL)
         free(verify->claims);
     free(verify);
-    if (err != 0) {
-        free(summary->config_record);
-        summary->config_record = NULL;
-    }
     return err;
+}
+
+void ctl_summary_fini(struct ctl_summary *summary)
+{
+    free(summary->config_record);
+    ctl_late_free(summary->late);
+    *summary = (struct ctl_summary){0};
 }

@@ -5,6 +5,7 @@
 #include <stdint.h>
 
 #include "common/core/err.h"
+#include "common/ctl/ctl_late.h"
 #include "proto/canvas_config.h"
 
 #define CTL_CONFIG_FIELDS_MAX 64u
@@ -24,9 +25,12 @@ struct ctl_summary {
     uint32_t tiles;
     uint64_t users, placements;
     struct canvas_config config; // of the last CONFIG
-    uint8_t *config_record;      // its payload; to be freed
+    uint8_t *config_record;      // its payload
     size_t config_len;
+    struct ctl_late *late; // whose records are behind the logs
 };
 
-// 0; ERR_MALFORMED with a line in `why`; ERR_IO with errno, ERR_NOMEM.
+void ctl_summary_fini(struct ctl_summary *summary);
+
+// 0; ERR_MALFORMED with a line in `why`; ERR_IO with errno, ERR_NOMEM. ctl_summary_fini in any case.
 MUST_CHECK int ctl_verify(const char *path, struct ctl_summary *summary, char why[CTL_VERIFY_WHY_SIZE]);

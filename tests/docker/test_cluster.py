@@ -31,6 +31,21 @@ def test_only_what_is_published_has_a_way_out(compose):
     assert open_to == {"tessera_public": {"tessera_balancer_1"}, "tessera_monitoring": {"tessera_prometheus_1"}}
 
 
+def test_what_was_drawn_after_a_backup_is_gone_after_its_restore(compose, players):
+    """The backup while people draw. They cannot know of a restore, so they end before it. Those of the other tests draw on
+    what was restored."""
+    compose("run", "--rm", "-T", "ctl", "backup", "night")
+    players.progress("a backup was made")
+    assert players.stop()["reconnects"] == 0
+    compose("run", "--rm", "-T", "ctl", "verify", "night")
+    before = len(compose.canvas().all_placements())
+    compose("run", "--rm", "-T", "ctl", "restore", "night")
+    restored = compose.canvas()
+    restored.check_users()
+    assert 0 < len(restored.all_placements()) < before
+    wait_until(lambda: compose.get("/api/v1/tiles/0/0") == restored.colors[0, 0], 20, "gateways have what was restored")
+
+
 def test_gateways_and_shards_come_and_go(compose, players):
     """2 → 4 → 2 gateways, 2 → 3 → 2 shards."""
     for gateways, shards in ((4, 2), (4, 3), (2, 3), (2, 2)):

@@ -35,15 +35,6 @@ async def draw_on(client, draws, placed, stop):
         await asyncio.sleep(answer.wait_ms / 1000)
 
 
-def check_records(canvas):
-    """Each record is of a placement that the log has."""
-    placements = {(p.tile, p.seq): p for p in canvas.all_placements()}
-    for user, record in canvas.records.items():
-        _, color, x, y, _, nonce, seq, landed = struct.unpack("<BBHHHIIQ", record)
-        placement = placements[(x // canvas.edge, y // canvas.edge), seq]
-        assert (placement.user, placement.color, placement.time_ms) == (user, color, landed) and nonce >= 1
-
-
 def test_restore_of_a_backup_taken_under_load(make_cluster, rng):
     cluster = make_cluster(admin=True, cooldown="20ms")
     ctl, file = Ctl(cluster), str(cluster.path / "canvas.backup")
@@ -69,7 +60,9 @@ def test_restore_of_a_backup_taken_under_load(make_cluster, rng):
 
         started = time.monotonic()
         restored_counts = await in_thread(ctl, "restore", file)
-        assert restored_counts == counts == await in_thread(ctl, "verify", file)
+        verified = await in_thread(ctl, "verify", file)
+        assert restored_counts == verified == {**counts, "behind": verified["behind"]}
+        print(f"{verified['behind']} of {counts['users']} users placed between the reading of their records and of their tiles")
         canvas = await in_thread(cluster.canvas)  # replays every log and compares all that is stored
         for client in clients:
             for tile in ALL:
@@ -89,7 +82,7 @@ def test_restore_of_a_backup_taken_under_load(make_cluster, rng):
         seqs = {tile: at.seq for tile, at in canvas.positions.items()}
         assert all(seq <= seqs[x // 256, y // 256] for x, y, _, seq in before)  # acknowledged before it began
         assert len(canvas.records) == counts["users"] == players
-        check_records(canvas)
+        canvas.check_users()  # also those whom the backup caught in the middle
 
         # And it goes on from there, by the same sockets.
         stop.clear()
@@ -226,6 +219,93 @@ def test_by_the_role_of_least_privilege(make_cluster):
     assert cluster.canvas().positions[0, 0].seq == 1
     from tessera.ctl import AUTH
     assert ctl.status_of("backup", file, "--redis-user", "ctl", "--redis-password", "wrong") == AUTH
+
+
+# ---- Users whom a backup catches ------------------------------------------------------------------------------------------
+
+
+class Caught:
+    """A canvas whose backup has settings and users of one moment and tiles of a later one, as when people draw while it is
+    made: the first half of one backup, and the second half of another."""
+
+    def __init__(self, make_cluster, cooldown):
+        self.cluster = make_cluster(admin=True, shards=1, gateways=1, cooldown=cooldown)
+        self.ctl = Ctl(self.cluster)
+        self.file = self.cluster.path / "caught"
+        self.sessions = [self.cluster.gateways[0].session() for _ in range(3)]
+
+    def client(self, number):
+        return Client(self.cluster.gateways[0].ws_url, self.sessions[number].token, ALL)
+
+    def place(self, number, *pixels):
+        async def go():
+            async with self.client(number) as client:
+                for pixel in pixels:
+                    await asyncio.sleep(client.welcome.wait_ms / 1000)
+                    answer = await client.place(*pixel)
+                    await asyncio.sleep(answer.wait_ms / 1000)
+
+        asyncio.run(go())
+
+    def backup(self):
+        self.ctl("backup", str(self.file))
+        return [(kind, payload) for kind, _, payload in records(gzip.decompress(self.file.read_bytes()))]
+
+    def splice(self, early, late):
+        """Returns what `verify` says of it."""
+        users = [part for part in early if part[0] == 2]
+        tiles = [part for part in late[1:-1] if part[0] != 2]
+        tiles_count, _, placements = struct.unpack_from("<IQQ", late[-1][1])
+        end = struct.pack("<IQQ", tiles_count, sum(len(p) // 32 for _, p in users), placements)
+        self.file.write_bytes(rebuilt([early[0], *users, *tiles, (5, end)]))
+        return self.ctl("verify", str(self.file))
+
+    def stored(self):
+        return {user: struct.unpack("<BBHHHIIQ", record) for user, record in self.cluster.canvas().records.items()}
+
+
+def test_a_user_who_was_caught_has_the_record_of_the_log(make_cluster):
+    caught = Caught(make_cluster, "200ms")
+    caught.place(0, (1, 1, 1), (2, 1, 2))
+    caught.place(1, (3, 1, 3))
+    early = caught.backup()
+    caught.place(0, (300, 1, 4), (4, 1, 5), (300, 300, 6))  # over three tiles, which are read one after the other
+    caught.place(2, (5, 1, 7), (6, 1, 8))  # who has no record in it
+    verified = caught.splice(early, caught.backup())
+    assert (verified["users"], verified["behind"]) == (2, 2)
+    _, out, _ = caught.ctl.run("verify", str(caught.file))
+    assert "2 users" in out and "behind" in out
+    live = caught.stored()
+    assert caught.ctl("restore", str(caught.file))["behind"] == 2
+    caught.cluster.canvas().check_users()
+    assert caught.stored() == live and [live[s.user][5] for s in caught.sessions] == [5, 1, 2]
+
+    async def nonces():
+        """The last nonce of before is answered again, and never placed."""
+        async with caught.client(0) as client:
+            assert client.welcome.next_nonce == 6
+            client.raw_nonces = True
+            for nonce in (3, 4):
+                assert (await client.draw(9, 9, 9, nonce)).code is Verdict.STALE
+            assert (await client.draw(300, 300, 6, 5)).code is Verdict.PLACED
+
+    wait_until(lambda: not caught.cluster.gateways[0].canvas()["read_only"], 10, "open again")
+    asyncio.run(nonces())
+    assert len(caught.cluster.canvas().all_placements()) == 8
+
+
+def test_placements_without_a_cooldown_are_not_counted(make_cluster):
+    """They are in no record: their nonces are the connection's."""
+    caught = Caught(make_cluster, "100ms")
+    caught.place(0, (1, 1, 1))
+    caught.ctl("set", "cooldown", "0")
+    caught.place(0, (2, 1, 2))
+    early, live = caught.backup(), caught.stored()
+    caught.place(0, (3, 1, 3))
+    caught.place(1, (4, 1, 4))
+    assert caught.splice(early, caught.backup())["behind"] == 0
+    caught.ctl("restore", str(caught.file))
+    assert caught.stored() == live and len(live) == 1
 
 
 # ---- Damage ----------------------------------------------------------------------------------------------------------

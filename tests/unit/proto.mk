@@ -23,3 +23,5 @@ test_lua_scripts_OBJS := proto/lua_scripts
 
 test_admin_proto_OBJS := proto/admin_proto proto/admin_mac proto/msgpack_flat common/core/bytes common/core/hmac
 test_admin_proto_LIBS := -lcrypto
+
+test_ctl_late_OBJS := common/ctl/ctl_late proto/bus_proto proto/msgpack_flat common/core/bytes

@@ -112,6 +112,10 @@ static void test_user_records(void **state)
         assert_int_equal(field_number(fields, "nonce"), record.nonce);
         assert_int_equal(field_number(fields, "seq"), record.seq);
         assert_int_equal(field_number(fields, "landedMs"), record.landed_ms);
+        uint8_t again[USER_RECORD_LEN];
+        user_record_encode(again, &record);
+        if (bytes.len > 0) // absent is all zero
+            assert_memory_equal(again, bytes.data, sizeof again);
         blob_free(&bytes);
     }
     assert_int_equal(index, 2);
