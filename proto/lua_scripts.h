@@ -22,6 +22,7 @@ enum lua_script {
     LUA_RESTORE,
     LUA_AUDIT,
     LUA_RESTORE_NAME,
+    LUA_RESTORE_WRITE,
     LUA_SCRIPT_COUNT,
 };
 

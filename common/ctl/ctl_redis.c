@@ -100,15 +100,15 @@ static bool load(struct ctl_redis *redis, enum lua_script script)
     return redis->loaded[script];
 }
 
-redisReply *ctl_redis_script(struct ctl_redis *redis, enum lua_script script, bool reads_only,
-                             const struct redis_arg *keys, size_t key_count, const struct redis_arg *args,
-                             size_t arg_count)
+bool ctl_redis_script_send(struct ctl_redis *redis, enum lua_script script, bool reads_only,
+                           const struct redis_arg *keys, size_t key_count, const struct redis_arg *args,
+                           size_t arg_count)
 {
     struct redis_arg all[ARGS_MAX] = {REDIS_ARG_TEXT(reads_only ? "EVALSHA_RO" : "EVALSHA")};
     char number[24];
     size_t count = 3;
     if (key_count + arg_count + count > ARGS_MAX || !load(redis, script))
-        return NULL;
+        return false;
     snprintf(number, sizeof number, "%zu", key_count);
     all[1] = REDIS_ARG_TEXT(redis->shas[script]);
     all[2] = REDIS_ARG_TEXT(number);
@@ -116,7 +116,15 @@ redisReply *ctl_redis_script(struct ctl_redis *redis, enum lua_script script, bo
         all[count++] = keys[i];
     for (size_t i = 0; i < arg_count; i++)
         all[count++] = args[i];
-    return ctl_redis_call(redis, all, count);
+    return ctl_redis_send(redis, all, count);
+}
+
+redisReply *ctl_redis_script(struct ctl_redis *redis, enum lua_script script, bool reads_only,
+                             const struct redis_arg *keys, size_t key_count, const struct redis_arg *args,
+                             size_t arg_count)
+{
+    return ctl_redis_script_send(redis, script, reads_only, keys, key_count, args, arg_count) ? ctl_redis_receive(redis)
+                                                                                              : NULL;
 }
 
 bool ctl_redis_scan(struct ctl_redis *redis, const char *pattern, bool (*visit)(const redisReply *keys, void *arg),

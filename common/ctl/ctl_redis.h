@@ -25,7 +25,10 @@ redisReply *ctl_redis_call(struct ctl_redis *redis, const struct redis_arg *args
 // The same in two halves, for many at once. send: false when it could not be queued.
 bool ctl_redis_send(struct ctl_redis *redis, const struct redis_arg *args, size_t count);
 redisReply *ctl_redis_receive(struct ctl_redis *redis);
-// A script, loaded at its first use. `reads_only`: EVALSHA_RO.
+// A script, loaded at its first use: none may then be on its way. `reads_only`: EVALSHA_RO.
+bool ctl_redis_script_send(struct ctl_redis *redis, enum lua_script script, bool reads_only,
+                           const struct redis_arg *keys, size_t key_count, const struct redis_arg *args,
+                           size_t arg_count);
 redisReply *ctl_redis_script(struct ctl_redis *redis, enum lua_script script, bool reads_only,
                              const struct redis_arg *keys, size_t key_count, const struct redis_arg *args,
                              size_t arg_count);

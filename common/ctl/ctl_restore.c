@@ -4,6 +4,10 @@
 //   lacks
 //          become blank ─► users ─► end
 //
+// Every write asks whether this is still the restore that was begun last: one that stood still while another was made
+// changes nothing any more. So no two ever write at the same time, and what one that was killed has left (tiles written
+// beside, half) is overwritten or taken away by the next.
+//
 // Users come last: a shard that has not yet heard of the restore may still place on a tile, and write the user's
 // record; on a tile that is replaced after, both are gone, so the record has to go as well.
 
@@ -18,57 +22,31 @@
 #include "common/core/name.h"
 #include "common/ctl/ctl.h"
 #include "common/ctl/ctl_file.h"
-#include "common/ctl/ctl_redis.h"
+#include "common/ctl/ctl_restorer.h"
 #include "common/ctl/ctl_verify.h"
 #include "proto/keys.h"
 
 #define TILE_SIDE (GEOM_SIDE_MAX / 64u)
-#define IN_FLIGHT_MAX 256u
 #define FIELDS_MAX 48u
 #define NUMBER_SIZE 24u
 #define COLUMNS 4u
 
 struct restore {
     const struct ctl_options *options;
-    struct ctl_redis redis;
+    struct ctl_restorer to;
     struct ctl_summary summary;
-    uint32_t in_flight; // commands of which nothing but errors is of interest
-    struct tile tile;   // the one that is being written; seq 0: none
+    struct tile tile; // the one that is being written; seq 0: none
     uint64_t epoch;
     uint32_t seq;
     uint64_t checksum;
     uint8_t put[TILE_SIDE * TILE_SIDE / 8]; // tiles of the backup
     char version[NUMBER_SIZE];
     char label[400];
-    bool refused; // and said why
 };
 
 static bool refuse(struct restore *restore, const char *why)
 {
-    ctl_say("%s", why);
-    restore->refused = true;
-    return false;
-}
-
-// ---- Many commands at once -----------------------------------------------------------------------------------------
-
-static bool settle(struct restore *restore)
-{
-    bool good = true;
-    for (; good && restore->in_flight > 0; restore->in_flight--) {
-        redisReply *reply = ctl_redis_receive(&restore->redis);
-        good = reply != NULL;
-        freeReplyObject(reply);
-    }
-    return good;
-}
-
-static bool send(struct restore *restore, const struct redis_arg *args, size_t count)
-{
-    if (restore->in_flight >= IN_FLIGHT_MAX && !settle(restore))
-        return false;
-    restore->in_flight++;
-    return ctl_redis_send(&restore->redis, args, count);
+    return ctl_restorer_refuse(&restore->to, why);
 }
 
 // ---- Settings ------------------------------------------------------------------------------------------------------
@@ -87,6 +65,11 @@ static void add_setting(struct settings *settings, const char *name, const char 
     settings->args[settings->count++] = REDIS_ARG_TEXT(value);
 }
 
+static bool is_text(const char *data, size_t len, const char *text)
+{
+    return len == strlen(text) && memcmp(data, text, len) == 0;
+}
+
 // Nothing is there yet: all of the backup, but what belongs to the running of it.
 static bool take_all(struct restore *restore, struct settings *settings)
 {
@@ -94,8 +77,9 @@ static bool take_all(struct restore *restore, struct settings *settings)
     if (ctl_fields_parse(&fields, restore->summary.config_record, restore->summary.config_len) != 0)
         return false;
     for (size_t i = 0; i + 1 < fields.count && settings->count + 2 <= FIELDS_MAX; i += 2) {
-        bool ours = (fields.lens[i] == 7 && memcmp(fields.texts[i], "version", 7) == 0) ||
-                    (fields.lens[i] == 8 && memcmp(fields.texts[i], "restores", 8) == 0);
+        bool ours = is_text(fields.texts[i], fields.lens[i], "version") ||
+                    is_text(fields.texts[i], fields.lens[i], "restores") ||
+                    is_text(fields.texts[i], fields.lens[i], "restorer");
         if (ours)
             continue;
         settings->args[settings->count++] = (struct redis_arg){fields.texts[i], fields.lens[i]};
@@ -135,7 +119,7 @@ static bool read_config(struct restore *restore, struct canvas_config *config)
     size_t lens[CTL_CONFIG_FIELDS_MAX];
     char why[160];
     *config = (struct canvas_config){0};
-    redisReply *reply = ctl_redis_call(&restore->redis, args, 2);
+    redisReply *reply = ctl_redis_call(&restore->to.redis, args, 2);
     bool good = reply != NULL && reply->elements <= CTL_CONFIG_FIELDS_MAX;
     for (size_t i = 0; good && i < reply->elements; i++) {
         fields[i] = reply->element[i]->str;
@@ -151,19 +135,26 @@ static bool read_config(struct restore *restore, struct canvas_config *config)
 // One step of restore.lua; false when it was refused or broke, which was said.
 static bool step(struct restore *restore, const char *name, const struct settings *settings)
 {
+    enum { OWN_ARGS = 6 };
     const struct redis_arg keys[] = {REDIS_ARG_TEXT(KEY_CONFIG), REDIS_ARG_TEXT(KEY_AUDIT)};
-    struct redis_arg args[5 + FIELDS_MAX] = {REDIS_ARG_TEXT(name), REDIS_ARG_TEXT(restore->version),
-                                             REDIS_ARG_TEXT(CHANNEL_CLUSTER), REDIS_ARG_TEXT(restore->options->who),
-                                             REDIS_ARG_TEXT(restore->label)};
+    struct redis_arg args[OWN_ARGS + FIELDS_MAX] = {
+        REDIS_ARG_TEXT(name),
+        REDIS_ARG_TEXT(restore->version),
+        REDIS_ARG_TEXT(CHANNEL_CLUSTER),
+        REDIS_ARG_TEXT(restore->options->who),
+        REDIS_ARG_TEXT(restore->label),
+        REDIS_ARG_TEXT(restore->to.number),
+    };
     for (size_t i = 0; i < settings->count; i++)
-        args[5 + i] = settings->args[i];
-    redisReply *reply = ctl_redis_script(&restore->redis, LUA_RESTORE, false, keys, 2, args, 5 + settings->count);
+        args[OWN_ARGS + i] = settings->args[i];
+    redisReply *reply =
+        ctl_redis_script(&restore->to.redis, LUA_RESTORE, false, keys, 2, args, OWN_ARGS + settings->count);
     long long version = reply != NULL ? reply->integer : 1;
     freeReplyObject(reply);
     if (version == -1)
         return refuse(restore, "a restore was begun already and has not ended: if nobody is at it any more, --again");
     if (version == -2)
-        return refuse(restore, "somebody else has ended the restore");
+        return refuse(restore, "another restore was begun and has taken over; this one ends here");
     if (version == 0)
         return refuse(restore, "the settings were changed at the same time: begin again");
     return reply != NULL;
@@ -179,12 +170,30 @@ static bool begin(struct restore *restore)
     return step(restore, restore->options->again ? "again" : "begin", &settings);
 }
 
-// Settings may be changed while it runs.
+// Settings may have been changed meanwhile.
 static bool end(struct restore *restore)
 {
     static const struct settings none;
-    static struct canvas_config now;
-    return read_config(restore, &now) && step(restore, "end", &none);
+    return step(restore, "end", &none);
+}
+
+// ---- Keys ----------------------------------------------------------------------------------------------------------
+
+// Takes away those of the keys that `is_ours` says.
+static bool remove_keys(struct restore *restore, const redisReply *keys, bool (*is_ours)(const redisReply *key))
+{
+    struct redis_arg some[CTL_RESTORER_KEYS_MAX];
+    size_t count = 0;
+    bool good = true;
+    for (size_t i = 0; good && i < keys->elements; i++) {
+        if (is_ours(keys->element[i]))
+            some[count++] = (struct redis_arg){keys->element[i]->str, keys->element[i]->len};
+        if (count < CTL_RESTORER_KEYS_MAX && i + 1 < keys->elements)
+            continue;
+        good = count == 0 || ctl_restorer_write(&restore->to, "UNLINK", some, count, NULL, 0);
+        count = 0;
+    }
+    return good && ctl_restorer_settle(&restore->to);
 }
 
 // ---- Tiles ---------------------------------------------------------------------------------------------------------
@@ -194,23 +203,20 @@ static bool replace(struct restore *restore, struct tile tile, uint64_t epoch, u
     static const enum key_tile whats[] = {KEY_TILE_META,   KEY_TILE_PX,       KEY_TILE_LAST,
                                           KEY_TILE_LOG,    KEY_TILE_DUP0,     KEY_TILE_DUP1,
                                           KEY_TILE_NEW_PX, KEY_TILE_NEW_LAST, KEY_TILE_NEW_LOG};
-    enum { KEYS = sizeof whats / sizeof whats[0] };
-    char names[KEYS][KEY_MAX], epoch_text[NUMBER_SIZE], seq_text[NUMBER_SIZE], checksum_text[NUMBER_SIZE];
-    struct redis_arg keys[KEYS];
-    for (size_t i = 0; i < KEYS; i++) {
+    enum { OF_TILE = sizeof whats / sizeof whats[0] };
+    char names[OF_TILE][KEY_MAX], epoch_text[NUMBER_SIZE], seq_text[NUMBER_SIZE], checksum_text[NUMBER_SIZE];
+    struct redis_arg keys[OF_TILE + 1];
+    for (size_t i = 0; i < OF_TILE; i++) {
         keys[i].len = key_tile(names[i], tile, whats[i]);
         keys[i].data = names[i];
     }
+    keys[OF_TILE] = REDIS_ARG_TEXT(KEY_CONFIG);
     snprintf(epoch_text, sizeof epoch_text, "%" PRIu64, epoch);
     snprintf(seq_text, sizeof seq_text, "%" PRIu32, seq);
     snprintf(checksum_text, sizeof checksum_text, "%016" PRIx64, checksum);
-    const struct redis_arg args[] = {REDIS_ARG_TEXT(epoch_text), REDIS_ARG_TEXT(seq_text),
-                                     REDIS_ARG_TEXT(checksum_text)};
-    if (!settle(restore))
-        return false;
-    redisReply *reply = ctl_redis_script(&restore->redis, LUA_REPLACE, false, keys, KEYS, args, 3);
-    freeReplyObject(reply);
-    return reply != NULL;
+    const struct redis_arg args[] = {REDIS_ARG_TEXT(restore->to.number), REDIS_ARG_TEXT(epoch_text),
+                                     REDIS_ARG_TEXT(seq_text), REDIS_ARG_TEXT(checksum_text)};
+    return ctl_restorer_script(&restore->to, LUA_REPLACE, keys, OF_TILE + 1, args, 4);
 }
 
 // The one before is written whole.
@@ -223,15 +229,15 @@ static bool end_tile(struct restore *restore)
 
 static bool set_new(struct restore *restore, enum key_tile what, const uint8_t *data, size_t len)
 {
-    char key[KEY_MAX];
-    const struct redis_arg args[] = {REDIS_ARG_TEXT("SET"), {key, key_tile(key, restore->tile, what)}, {data, len}};
-    return send(restore, args, 3);
+    char name[KEY_MAX];
+    const struct redis_arg key = {name, key_tile(name, restore->tile, what)}, value = {data, len};
+    return ctl_restorer_write(&restore->to, "SET", &key, 1, &value, 1);
 }
 
 // What was checked by ctl_verify is not checked again.
 static bool on_tile(struct restore *restore, const uint8_t *payload)
 {
-    char log[KEY_MAX];
+    char name[KEY_MAX];
     if (!end_tile(restore))
         return false;
     size_t px_len = bytes_get_u32(payload + 16), last_len = bytes_get_u32(payload + 20 + px_len);
@@ -242,8 +248,9 @@ static bool on_tile(struct restore *restore, const uint8_t *payload)
     uint32_t index = restore->tile.ty * TILE_SIDE + restore->tile.tx;
     restore->put[index / 8] |= (uint8_t)(1u << index % 8);
     // Of a restore that broke off there may be a log, which only takes what comes behind it.
-    const struct redis_arg args[] = {REDIS_ARG_TEXT("UNLINK"), {log, key_tile(log, restore->tile, KEY_TILE_NEW_LOG)}};
-    return send(restore, args, 2) && set_new(restore, KEY_TILE_NEW_PX, payload + 20, px_len) &&
+    const struct redis_arg log = {name, key_tile(name, restore->tile, KEY_TILE_NEW_LOG)};
+    return ctl_restorer_write(&restore->to, "UNLINK", &log, 1, NULL, 0) &&
+           set_new(restore, KEY_TILE_NEW_PX, payload + 20, px_len) &&
            set_new(restore, KEY_TILE_NEW_LAST, payload + 24 + px_len, last_len);
 }
 
@@ -251,24 +258,21 @@ static bool add_entry(struct restore *restore, struct bytes_reader *in)
 {
     static const char *const names[COLUMNS] = {"u", "w", "c", "q"};
     static const size_t widths[COLUMNS] = {3, 8, 1, 4};
-    char key[KEY_MAX], id[NUMBER_SIZE], epoch[NUMBER_SIZE], time[NUMBER_SIZE], first[NUMBER_SIZE];
+    char name[KEY_MAX], id[NUMBER_SIZE], epoch[NUMBER_SIZE], time[NUMBER_SIZE], first[NUMBER_SIZE];
     snprintf(epoch, sizeof epoch, "%" PRIu64, bytes_u64(in));
     snprintf(time, sizeof time, "%" PRIu64, bytes_u64(in));
     uint32_t from = bytes_u32(in), count = bytes_u16(in);
     snprintf(first, sizeof first, "%" PRIu32, from);
     snprintf(id, sizeof id, "%" PRIu32 "-0", from + (count - 1));
-    struct redis_arg args[3 + 2 * (4 + COLUMNS)] = {
-        REDIS_ARG_TEXT("XADD"), {key, key_tile(key, restore->tile, KEY_TILE_NEW_LOG)},
-        REDIS_ARG_TEXT(id),     REDIS_ARG_TEXT("l"),
-        REDIS_ARG_TEXT("1"),    REDIS_ARG_TEXT("e"),
-        REDIS_ARG_TEXT(epoch),  REDIS_ARG_TEXT("t"),
-        REDIS_ARG_TEXT(time),   REDIS_ARG_TEXT("f"),
-        REDIS_ARG_TEXT(first)};
+    const struct redis_arg key = {name, key_tile(name, restore->tile, KEY_TILE_NEW_LOG)};
+    struct redis_arg args[1 + 2 * (4 + COLUMNS)] = {REDIS_ARG_TEXT(id),   REDIS_ARG_TEXT("l"),   REDIS_ARG_TEXT("1"),
+                                                    REDIS_ARG_TEXT("e"),  REDIS_ARG_TEXT(epoch), REDIS_ARG_TEXT("t"),
+                                                    REDIS_ARG_TEXT(time), REDIS_ARG_TEXT("f"),   REDIS_ARG_TEXT(first)};
     for (size_t i = 0; i < COLUMNS; i++) {
-        args[11 + 2 * i] = REDIS_ARG_TEXT(names[i]);
-        args[12 + 2 * i] = (struct redis_arg){bytes_take(in, count * widths[i]), count * widths[i]};
+        args[9 + 2 * i] = REDIS_ARG_TEXT(names[i]);
+        args[10 + 2 * i] = (struct redis_arg){bytes_take(in, count * widths[i]), count * widths[i]};
     }
-    return bytes_ok(in) && send(restore, args, sizeof args / sizeof args[0]);
+    return bytes_ok(in) && ctl_restorer_write(&restore->to, "XADD", &key, 1, args, sizeof args / sizeof args[0]);
 }
 
 static bool on_log(struct restore *restore, const uint8_t *payload, size_t len)
@@ -298,27 +302,38 @@ static bool on_others(const redisReply *keys, void *arg)
     return good;
 }
 
+static bool is_left(const redisReply *key)
+{
+    struct tile tile;
+    return key_tile_parse(key->str, key->len, KEY_TILE_NEW_PX, &tile) == 0 ||
+           key_tile_parse(key->str, key->len, KEY_TILE_NEW_LAST, &tile) == 0 ||
+           key_tile_parse(key->str, key->len, KEY_TILE_NEW_LOG, &tile) == 0;
+}
+
+// All that is written beside has been put in place: this is of a restore that broke off, of another backup.
+static bool on_left(const redisReply *keys, void *arg)
+{
+    return remove_keys(arg, keys, is_left);
+}
+
 // ---- Users ---------------------------------------------------------------------------------------------------------
+
+static bool is_record(const redisReply *key)
+{
+    uint64_t user;
+    return key_user_parse(key->str, key->len, &user) == 0;
+}
 
 static bool on_records(const redisReply *keys, void *arg)
 {
-    struct restore *restore = arg;
-    uint64_t user;
-    bool good = true;
-    for (size_t i = 0; good && i < keys->elements; i++) {
-        const redisReply *key = keys->element[i];
-        const struct redis_arg args[] = {REDIS_ARG_TEXT("UNLINK"), {key->str, key->len}};
-        if (key_user_parse(key->str, key->len, &user) == 0)
-            good = send(restore, args, 2);
-    }
-    return good && settle(restore);
+    return remove_keys(arg, keys, is_record);
 }
 
 static bool put_user(struct restore *restore, uint64_t user, const uint8_t record[USER_RECORD_LEN])
 {
-    char key[KEY_MAX];
-    const struct redis_arg args[] = {REDIS_ARG_TEXT("SET"), {key, key_user(key, user)}, {record, USER_RECORD_LEN}};
-    return send(restore, args, 3);
+    char name[KEY_MAX];
+    const struct redis_arg key = {name, key_user(name, user)}, value = {record, USER_RECORD_LEN};
+    return ctl_restorer_write(&restore->to, "SET", &key, 1, &value, 1);
 }
 
 static bool on_users(struct restore *restore, uint8_t *payload, size_t len)
@@ -340,7 +355,7 @@ static bool put_late_users(struct restore *restore)
     bool good = true;
     while (good && ctl_late_next(restore->summary.late, &user, record))
         good = put_user(restore, user, record);
-    return good && settle(restore);
+    return good && ctl_restorer_settle(&restore->to);
 }
 
 // Names that are there stay, and so does that somebody was erased.
@@ -349,8 +364,9 @@ static bool put_name(struct restore *restore, const uint8_t *user, const uint8_t
     char key[KEY_MAX], claim[KEY_MAX], skeleton[NAME_SKELETON_SIZE];
     const char *name = (const char *)record + CTL_NAME_RECORD_MIN;
     size_t name_len = len - CTL_NAME_RECORD_MIN;
-    struct redis_arg keys[2] = {{key, key_user_name(key, bytes_get_u64(user))}};
+    struct redis_arg keys[3] = {{key, key_user_name(key, bytes_get_u64(user))}};
     keys[1] = keys[0];
+    keys[2] = REDIS_ARG_TEXT(KEY_CONFIG);
     if (name_len > 0) {
         if (name_check(name, name_len) != NAME_OK)
             return true; // by other rules than ours
@@ -358,15 +374,13 @@ static bool put_name(struct restore *restore, const uint8_t *user, const uint8_t
         keys[1].len = key_name(claim, skeleton);
         keys[1].data = claim;
     }
-    const struct redis_arg args[] = {{user, 8}, {record, len}};
-    redisReply *reply = ctl_redis_script(&restore->redis, LUA_RESTORE_NAME, false, keys, 2, args, 2);
-    freeReplyObject(reply);
-    return reply != NULL;
+    const struct redis_arg args[] = {{user, 8}, {record, len}, REDIS_ARG_TEXT(restore->to.number)};
+    return ctl_restorer_script(&restore->to, LUA_RESTORE_NAME, keys, 3, args, 3);
 }
 
 static bool on_names(struct restore *restore, const uint8_t *payload, size_t len)
 {
-    bool good = settle(restore);
+    bool good = true;
     for (size_t at = 0; good && at < len;) {
         size_t record_len = bytes_get_u16(payload + at + 8);
         good = put_name(restore, payload + at, payload + at + CTL_NAME_HEAD_LEN, record_len);
@@ -396,15 +410,16 @@ static bool pass(struct restore *restore, const char *path, bool users)
             good = on_log(restore, file.buffer, len);
     }
     ctl_file_close(&file);
-    return good && end_tile(restore) && settle(restore);
+    return good && end_tile(restore) && ctl_restorer_settle(&restore->to);
 }
 
 static bool run(struct restore *restore, const char *path)
 {
-    return begin(restore) && pass(restore, path, false) &&
-           ctl_redis_scan(&restore->redis, "{t:*:meta", on_others, restore) &&
-           ctl_redis_scan(&restore->redis, "{u:*", on_records, restore) && pass(restore, path, true) &&
-           put_late_users(restore) && end(restore);
+    struct ctl_redis *redis = &restore->to.redis;
+    return begin(restore) && pass(restore, path, false) && ctl_redis_scan(redis, "{t:*:meta", on_others, restore) &&
+           ctl_redis_scan(redis, "{t:*:new:*", on_left, restore) &&
+           ctl_redis_scan(redis, "{u:*", on_records, restore) && pass(restore, path, true) && put_late_users(restore) &&
+           end(restore);
 }
 
 enum ctl_status ctl_run_restore(const struct ctl_options *options, const char *const *args, size_t count)
@@ -423,12 +438,12 @@ enum ctl_status ctl_run_restore(const struct ctl_options *options, const char *c
              restore.summary.tiles, restore.summary.placements);
     const struct ctl_counts counts = {args[0], restore.summary.tiles, restore.summary.users, restore.summary.placements,
                                       (int64_t)ctl_late_count(restore.summary.late)};
-    enum ctl_status status = ctl_redis_open(&restore.redis, options);
+    enum ctl_status status = ctl_restorer_open(&restore.to, options);
     if (status == CTL_DONE && !run(&restore, args[0]))
-        status = restore.refused ? CTL_REFUSED : CTL_UNKNOWN;
+        status = restore.to.refused ? CTL_REFUSED : CTL_UNKNOWN;
     if (status == CTL_DONE)
         ctl_print_counts(options, &counts);
-    ctl_redis_close(&restore.redis);
+    ctl_redis_close(&restore.to.redis);
     ctl_summary_fini(&restore.summary);
     return status;
 }

@@ -10,11 +10,27 @@
 #include "proto/lua_scripts.h"
 
 static const char *const names[LUA_SCRIPT_COUNT] = {
-    [LUA_SEED] = "seed",         [LUA_JOIN] = "join",       [LUA_BEAT] = "beat",   [LUA_LEAVE] = "leave",
-    [LUA_ONLINE] = "online",     [LUA_TAKE] = "take",       [LUA_PLACE] = "place", [LUA_POSITION] = "position",
-    [LUA_SNAPSHOT] = "snapshot", [LUA_PIXEL] = "pixel",     [LUA_NAME] = "name",   [LUA_ERASE] = "erase",
-    [LUA_SETTINGS] = "settings", [LUA_OWNERS] = "owners",   [LUA_HEAT] = "heat",   [LUA_TILE] = "tile",
-    [LUA_REPLACE] = "replace",   [LUA_RESTORE] = "restore", [LUA_AUDIT] = "audit", [LUA_RESTORE_NAME] = "restore_name",
+    [LUA_SEED] = "seed",
+    [LUA_JOIN] = "join",
+    [LUA_BEAT] = "beat",
+    [LUA_LEAVE] = "leave",
+    [LUA_ONLINE] = "online",
+    [LUA_TAKE] = "take",
+    [LUA_PLACE] = "place",
+    [LUA_POSITION] = "position",
+    [LUA_SNAPSHOT] = "snapshot",
+    [LUA_PIXEL] = "pixel",
+    [LUA_NAME] = "name",
+    [LUA_ERASE] = "erase",
+    [LUA_SETTINGS] = "settings",
+    [LUA_OWNERS] = "owners",
+    [LUA_HEAT] = "heat",
+    [LUA_TILE] = "tile",
+    [LUA_REPLACE] = "replace",
+    [LUA_RESTORE] = "restore",
+    [LUA_AUDIT] = "audit",
+    [LUA_RESTORE_NAME] = "restore_name",
+    [LUA_RESTORE_WRITE] = "restore_write",
 };
 
 // Each is its file, byte for byte, under its own number.
