@@ -9,7 +9,7 @@ const struct admin_command admin_commands[] = {
     {"set", 2, 2, "set NAME VALUE", admin_run_set},
     {"palette", 3, 3, "palette add NAME #RRGGBB", admin_run_palette},
     {"canvas", 2, 2, "canvas grow WIDTHxHEIGHT", admin_run_canvas},
-    {"audit", 0, 1, "audit [COUNT]", admin_run_audit},
+    {"audit", 0, 2, "audit [COUNT [BEFORE]]", admin_run_audit},
 };
 
 const size_t admin_command_count = sizeof admin_commands / sizeof admin_commands[0];

@@ -165,6 +165,9 @@ void ctl_show_audit(const json_t *result)
         printf("  %s  %s: %s -> %s  (%s)\n", text(entry, "who"), text(entry, "what"), text(entry, "old"),
                text(entry, "new"), text(entry, "via"));
     }
+    if (json_is_string(json_object_get(result, "next")))
+        printf("before these: audit %zu %s\n", json_array_size(json_object_get(result, "entries")),
+               text(result, "next"));
 }
 
 // ---- Backups -------------------------------------------------------------------------------------------------------

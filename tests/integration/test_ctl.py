@@ -157,6 +157,28 @@ def test_every_change_is_in_the_audit_log(make_cluster):
     assert len(ctl("audit")["entries"]) == 4
 
 
+def test_a_long_audit_log_comes_in_parts(lone_cluster):
+    """Five hundred entries of the longest texts are more than one answer may be."""
+    ctl, redis = Ctl(lone_cluster), lone_cluster.redis.client
+    old = "\"" * 500
+    ids = [redis.xadd("{cluster}:audit", {"who": "\\" * 128, "via": "gateway 1", "what": "set announcement", "old": old,
+                                          "new": f"{i:03}" + old, "version": i}).decode() for i in range(600)]
+    first = ctl("audit", "500")
+    listed = first["entries"]
+    assert 300 < len(listed) < 500 and first["next"] == listed[-1]["id"]
+    _, out, _ = ctl.run("audit", "500")
+    assert out.splitlines()[-1] == f"before these: audit {len(listed)} {first['next']}"
+    while first["next"] is not None:
+        first = ctl("audit", "500", first["next"])
+        listed += first["entries"]
+    assert [entry["id"] for entry in listed] == ids[::-1] and listed[0]["new"] == "599" + old
+    assert [e["id"] for e in ctl("audit", "2", ids[3])["entries"]] == [ids[2], ids[1]]
+    assert ctl("audit", "9", ids[0]) == {"entries": [], "next": None}
+    for before in ("1", "-", "1-", "-1", "1-1-1", "x-1", "1-1 ", "+", "9" * 21 + "-1"):
+        assert ctl.status_of("audit", "9", "--", before) == USAGE, before
+    redis.delete("{cluster}:audit")
+
+
 def test_many_at_once_are_done_one_after_the_other(make_cluster):
     cluster = make_cluster(admin=True, gateways=1)
     ctl = Ctl(cluster)
