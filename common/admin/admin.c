@@ -290,7 +290,9 @@ static void on_closed(void *arg, enum msg_sock_reason reason)
 
 static void open_conn(struct admin_conn *conn, int fd, const struct sockaddr_storage *peer, socklen_t peer_len)
 {
+    // What strangers can have us keep is no more than the longest COMMAND, with the secret or without.
     static const struct msg_sock_limits limits = {.max_len = ADMIN_ANSWER_MAX + ADMIN_OVERHEAD,
+                                                  .max_in = ADMIN_COMMAND_MAX + ADMIN_OVERHEAD,
                                                   .high_water = 2 * (ADMIN_ANSWER_MAX + ADMIN_OVERHEAD),
                                                   .messages_per_turn = 1};
     static const struct msg_sock_handlers handlers = {.on_message = on_message, .on_closed = on_closed};

@@ -112,7 +112,7 @@ static bool in_whole(struct msg_sock *sock, bool *too_long)
     if (in_len(sock) < MSG_SOCK_HEAD_LEN)
         return false;
     uint32_t len = head_len(sock->in + sock->in_start);
-    *too_long = len > sock->limits.max_len;
+    *too_long = len > sock->limits.max_in;
     return !*too_long && in_len(sock) - MSG_SOCK_HEAD_LEN >= len;
 }
 
@@ -151,7 +151,7 @@ static bool in_reserve(struct msg_sock *sock)
     }
     if (sock->in_end < sock->in_size)
         return true;
-    size_t most = (size_t)sock->limits.max_len + MSG_SOCK_HEAD_LEN + READ_AHEAD;
+    size_t most = (size_t)sock->limits.max_in + MSG_SOCK_HEAD_LEN + READ_AHEAD;
     size_t size = sock->in_size == 0 ? IN_LEN_MIN : sock->in_size * 2;
     uint8_t *in = realloc(sock->in, size < most ? size : most);
     if (in == NULL)
@@ -312,6 +312,8 @@ static struct msg_sock *msg_sock_new(struct loop *loop, const struct msg_sock_li
     sock->limits = *limits;
     sock->handlers = *handlers;
     sock->arg = arg;
+    if (sock->limits.max_in == 0)
+        sock->limits.max_in = limits->max_len;
     if (sock->limits.messages_per_turn == 0)
         sock->limits.messages_per_turn = MESSAGES_PER_TURN;
     if (sock->limits.connect_timeout_ms == 0)

@@ -24,13 +24,14 @@ enum msg_sock_reason {
     MSG_SOCK_CONNECT_FAILED, // never open: not resolved, refused, or not in time
     MSG_SOCK_PEER_CLOSED,    // end of stream
     MSG_SOCK_RESET,          // an error of the connection, or no answer for user_timeout_ms
-    MSG_SOCK_TOO_LONG,       // the peer announced a message above max_len
+    MSG_SOCK_TOO_LONG,       // the peer announced a message above max_in
     MSG_SOCK_TRUNCATED,      // end of stream inside a message
     MSG_SOCK_NO_MEMORY,
 };
 
 struct msg_sock_limits {
     uint32_t max_len;            // most bytes of a message, either way
+    uint32_t max_in;             // of one that comes in, when that is another; 0 = max_len
     uint32_t high_water;         // most bytes waiting to be sent, heads included; more is ERR_FULL
     uint32_t messages_per_turn;  // budget of on_message calls per turn; 0 = 256
     uint32_t connect_timeout_ms; // 0 = 3000

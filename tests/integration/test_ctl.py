@@ -307,6 +307,17 @@ def test_only_with_the_secret(lone_cluster):
             assert peer.recv(100).startswith(b"\x00\x00\x00")
             peer.sendall(attempt)
             assert peer.recv(100) == b"", attempt
+    # More than a COMMAND may have is refused by its length alone, before and after the secret.
+    for announced, closes in ((16384 + 65, True), (16384 + 64, False)):
+        with socket.create_connection((host, int(port)), 10) as peer:
+            peer.settimeout(3 if closes else 0.3)
+            peer.recv(100)
+            peer.sendall(struct.pack(">I", announced) + b"x" * 100)
+            if closes:
+                assert peer.recv(100) == b""
+            else:
+                with pytest.raises(socket.timeout):
+                    peer.recv(100)
     log = (lone_cluster.path / "shard-0.log").read_text
     wait_until(lambda: ctl.status_of("--admin-secret-file", lone_cluster.path / "other", "get") == AUTH
                and "reason=\"wrong secret\"" in log(), 10, "the log tells of it")

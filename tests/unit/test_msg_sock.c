@@ -265,6 +265,23 @@ static void test_too_long_is_refused_by_its_head_alone(void **state)
     msg_sock_close(a.sock);
 }
 
+static void test_what_comes_in_may_be_shorter(void **state)
+{
+    (void)state;
+    static const struct msg_sock_limits narrow = {.max_len = MAX_LEN, .max_in = 4, .high_water = 1 << 20};
+    static const uint8_t wire[] = {0, 0, 0, 4, 'a', 'b', 'c', 'd', 0, 0, 0, 5};
+    static const uint8_t longest[MAX_LEN];
+    struct end a = {0};
+    int peer = raw_peer(&a, &narrow);
+    assert_int_equal(msg_sock_send(a.sock, longest, sizeof longest), 0);
+    put(peer, wire, sizeof wire);
+    turn_until(&a.closed, 1);
+    assert_int_equal(a.reason, MSG_SOCK_TOO_LONG);
+    assert_int_equal(a.messages, 1);
+    close(peer);
+    msg_sock_close(a.sock);
+}
+
 static void test_longest_message(void **state)
 {
     (void)state;
@@ -440,6 +457,7 @@ int main(void)
         TEST(test_byte_by_byte),
         TEST(test_truncated),
         TEST(test_too_long_is_refused_by_its_head_alone),
+        TEST(test_what_comes_in_may_be_shorter),
         TEST(test_longest_message),
         TEST(test_reset),
         TEST(test_many_messages_and_a_budget),
