@@ -34,11 +34,8 @@ static void strike_off(struct ctl_late *late, struct late_user *user)
 
 void ctl_late_clear(struct ctl_late *late)
 {
-    struct late_user *user, *next;
-    HASH_ITER(hh, late->users, user, next)
-    {
-        strike_off(late, user);
-    }
+    while (late->users != NULL)
+        strike_off(late, late->users);
 }
 
 void ctl_late_free(struct ctl_late *late)

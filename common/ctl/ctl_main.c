@@ -12,7 +12,6 @@
 #include "common/io/conf.h"
 
 #define ARGS_MAX 64
-#define ENV_PREFIX "TESSERA_"
 #define WHO_SIZE (ADMIN_WHO_MAX + 1u)
 
 static const struct conf_option rows[] = {
@@ -75,6 +74,7 @@ static const struct conf_program program = {
     .summary = "shows and changes a running Tessera",
     .options = rows,
     .count = sizeof rows / sizeof rows[0],
+    .beside_others = true,
 };
 
 void ctl_say(const char *format, ...)
@@ -116,7 +116,6 @@ struct words {
     int option_count;
     const char *args[ARGS_MAX]; // the command and its arguments
     size_t arg_count;
-    char *env[ARGS_MAX];
 };
 
 static const struct conf_option *option_named(const char *name, size_t len)
@@ -157,22 +156,6 @@ static bool split(struct words *words, int argc, char **argv)
             words->options[words->option_count++] = argv[++i];
     }
     return true;
-}
-
-// Of the environment only what is ours: next to a gateway there are its options as well, which are none here.
-static void take_env(struct words *words)
-{
-    size_t count = 0;
-    for (char **at = environ; *at != NULL && count + 1 < ARGS_MAX; at++) {
-        char name[64];
-        size_t len = 0, prefix = strlen(ENV_PREFIX);
-        if (strncmp(*at, ENV_PREFIX, prefix) != 0)
-            continue;
-        for (const char *from = *at + prefix; *from != '\0' && *from != '=' && len < sizeof name; from++, len++)
-            name[len] = (char)(*from == '_' ? '-' : *from >= 'A' && *from <= 'Z' ? *from + ('a' - 'A') : *from);
-        if (option_named(name, len) != NULL)
-            words->env[count++] = *at;
-    }
 }
 
 static void default_who(char who[WHO_SIZE])
@@ -273,9 +256,8 @@ int main(int argc, char **argv)
         ctl_say("too many arguments");
         return CTL_USAGE;
     }
-    take_env(&words);
     int status = CTL_DONE;
-    int action = conf_parse(&conf, &program, &options, words.option_count, words.options, words.env, error);
+    int action = conf_parse(&conf, &program, &options, words.option_count, words.options, environ, error);
     if (options.who == NULL || options.who[0] == '\0') {
         default_who(who);
         options.who = who;

@@ -148,6 +148,8 @@ static int take_variable(struct conf_reading *reading, const char *name, size_t 
         if (option->type == CONF_SECRET && conf_flag_is(&as_flag, wanted, "_FILE"))
             return value[0] != '\0' ? conf_take_file(reading, i, CONF_ENV_FILE, value, wanted) : 0;
     }
+    if (reading->conf->program->beside_others)
+        return 0;
     return conf_fail(reading, ERR_MALFORMED, "unknown environment variable %.*s (--help lists all options)",
                      (int)name_len, name);
 }
@@ -182,7 +184,8 @@ static char *trim(char *text)
     return text;
 }
 
-static int take_line(struct conf_reading *reading, const char *path, unsigned number, char *line)
+// `of_others`: lines that are no option here are passed over.
+static int take_line(struct conf_reading *reading, const char *path, bool of_others, unsigned number, char *line)
 {
     char *name = trim(line);
     if (name[0] == '\0' || name[0] == '#')
@@ -203,10 +206,10 @@ static int take_line(struct conf_reading *reading, const char *path, unsigned nu
         return file ? conf_take_file(reading, i, CONF_FILE, trim(equals + 1), name)
                     : conf_take(reading, i, CONF_FILE, trim(equals + 1));
     }
-    return conf_fail(reading, ERR_MALFORMED, "%s line %u: unknown option %s", path, number, name);
+    return of_others ? 0 : conf_fail(reading, ERR_MALFORMED, "%s line %u: unknown option %s", path, number, name);
 }
 
-static int take_config_file(struct conf_reading *reading, const char *path)
+static int take_config_file(struct conf_reading *reading, const char *path, bool of_others)
 {
     char *text = read_file(path);
     if (text == NULL)
@@ -217,7 +220,7 @@ static int take_config_file(struct conf_reading *reading, const char *path)
         next = strchr(line, '\n');
         if (next != NULL)
             *next++ = '\0';
-        err = take_line(reading, path, number, line);
+        err = take_line(reading, path, of_others, number, line);
     }
     explicit_bzero(text, FILE_MAX + 1);
     free(text);
@@ -254,13 +257,14 @@ int conf_parse(struct conf *conf, const struct conf_program *program, void *targ
     if (action < 0 || action == CONF_HELP || action == CONF_VERSION)
         return action;
 
+    bool named_here = config_path != NULL; // by the command line
     int err = 0;
     for (size_t i = 0; i < program->count && err == 0; i++)
         err = conf_take(&reading, i, CONF_DEFAULT, program->options[i].fallback);
     if (err == 0)
         err = take_environment(&reading, env, &config_path);
     if (err == 0 && config_path != NULL)
-        err = take_config_file(&reading, config_path);
+        err = take_config_file(&reading, config_path, program->beside_others && !named_here);
     if (err == 0)
         err = conf_take_flags(&reading, argc, argv);
     if (err == 0)

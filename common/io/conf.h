@@ -57,6 +57,9 @@ struct conf_program {
     const char *summary; // one line for --help
     const struct conf_option *options;
     size_t count; // at most CONF_OPTIONS_MAX
+    // It is used where others run: TESSERA_ variables, and lines in the file of TESSERA_CONFIG, that are none of its
+    // options are theirs, and passed over.
+    bool beside_others;
 };
 
 enum conf_source { CONF_DEFAULT, CONF_FILE, CONF_ENV_FILE, CONF_ENV, CONF_FLAG_FILE, CONF_FLAG };

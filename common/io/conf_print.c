@@ -31,7 +31,10 @@ void conf_print_help(const struct conf_program *program, FILE *out)
     static const char *const kinds[] = {"[=BOOL]", " INT",  " DURATION", " SIZE",    " TEXT",
                                         " WORD",   " PATH", " NETWORKS", " ADDRESS", " SECRET"};
     fprintf(out, "%s %s - %s\n\n", program->name, program->version, program->summary);
-    fprintf(out, "Options, also as TESSERA_NAME in the environment or as `name = value` in the file of --config:\n\n");
+    fprintf(out,
+            "Options, also as TESSERA_NAME in the environment or as `name = value` in the file of --config or "
+            "TESSERA_CONFIG%s:\n\n",
+            program->beside_others ? " (there, what is an option of others is passed over)" : "");
     for (size_t i = 0; i < program->count; i++) {
         const struct conf_option *option = &program->options[i];
         fprintf(out, "  --%s%s\n      %s (default: %s", option->name, kinds[option->type], option->help,

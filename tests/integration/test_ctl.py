@@ -352,8 +352,19 @@ def test_the_environment_of_a_process_serves_the_tool(lone_cluster):
            "TESSERA_ADMIN_SECRET_FILE": str(lone_cluster.path / "admin_secret"), "TESSERA_LEASE": "2s"}
     done = subprocess.run([str(build_dir() / "tessera-ctl"), "get", "--json"], env=clean_env(env), capture_output=True, timeout=30)
     assert done.returncode == 0, done.stderr
+    # And its file of options, by the same variable; one that is named for the tool alone has no others.
+    file = lone_cluster.path / "shard.conf"
+    file.write_text("# a shard's\nlisten = 0.0.0.0:7000\nlease = 2s\n"
+                    f"admin = {lone_cluster.shards[0].admin}\nadmin-secret-file = {lone_cluster.path / 'admin_secret'}\n")
+    argv = [str(build_dir() / "tessera-ctl"), "get", "--json"]
+    done = subprocess.run(argv, env=clean_env({"TESSERA_CONFIG": str(file)}), capture_output=True, text=True, timeout=30)
+    assert done.returncode == 0 and json.loads(done.stdout)["version"] == 1, done.stderr
+    done = subprocess.run([*argv, "--config", str(file)], env=clean_env(), capture_output=True, text=True, timeout=30)
+    assert done.returncode == USAGE and "line 2: unknown option listen" in done.stderr
+    done = subprocess.run(argv, env=clean_env({"TESSERA_CONFIG": "/nowhere"}), capture_output=True, text=True, timeout=30)
+    assert done.returncode == USAGE and "/nowhere" in done.stderr
     help_text = subprocess.run([str(build_dir() / "tessera-ctl"), "--help"], env=clean_env(), capture_output=True, text=True).stdout
-    for word in ("status", "set NAME VALUE", "canvas grow", "--admin-secret-file", "Exit status", "audit"):
+    for word in ("status", "set NAME VALUE", "canvas grow", "--admin-secret-file", "Exit status", "audit", "TESSERA_CONFIG"):
         assert word in help_text
 
 
