@@ -1,5 +1,6 @@
 """The scripts of configuration and membership: seed, join, beat, leave, online; and what each role may call."""
 
+import re
 import time
 
 import pytest
@@ -60,6 +61,28 @@ def test_a_beat_from_the_future_does_not_live_for_ever(scripts, client):
     time.sleep(0.05)
     assert beat(scripts, "a:1", OWNER, 20) == [1, 2, 0]
     assert client.hget(MEMBERS, "s:b:1") is None
+
+
+def test_a_silence_of_all_evicts_nobody(scripts, client):
+    """Redis stood still, or its clock was set ahead: the beats of the others are on their way. Who is really gone goes later."""
+
+    def ago(**ms):
+        seconds, us = client.time()
+        now = seconds * 1000 + us // 1000
+        for name, back in ms.items():
+            client.hset(MEMBERS, f"s:{name}:1", f"{OWNER} {now - back} 1.2.3")
+
+    for back in (1800, 3600_000):
+        ago(a=back, b=back + 400, c=back + 490)
+        assert beat(scripts, "a:1", OWNER)[0] == 1
+        assert beat(scripts, "a:1", OWNER)[0] == 1, "the next one of the same process may come before the others' first"
+        assert set(client.hkeys(MEMBERS)) == {b"s:a:1", b"s:b:1", b"s:c:1"}
+        assert re.fullmatch(rb"%s \d+ 1\.2\.3" % OWNER.encode(), client.hget(MEMBERS, "s:b:1"))
+    ago(a=400, b=100, c=2100)
+    assert beat(scripts, "a:1", OWNER) == [1, 1, 0], "the others do beat, so this one is gone"
+    assert not client.hexists(MEMBERS, "s:c:1")
+    ago(a=400, b=2500)
+    assert beat(scripts, "a:1", OWNER) == [1, 2, 0], "also when only one is left that beats"
 
 
 def test_leave_only_oneself(scripts, client):

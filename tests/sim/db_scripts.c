@@ -10,6 +10,7 @@
 
 #define GENERATION_MS 120000
 #define GATEWAY_SILENT_MS 10000
+#define SILENCE_MS 500 // of all shards: no more is usual
 #define FENCED 1
 #define REWOUND 2
 
@@ -71,19 +72,33 @@ static redisReply *run_leave(struct db *db, const struct db_call *call, struct r
     return reply_integer(arena, (int64_t)db->view);
 }
 
+// For how long nobody beat, beyond what is usual: Redis stood still, or its clock was set ahead.
+static int64_t silence_of_all(const struct db *db, int64_t now_ms, int64_t lease_ms)
+{
+    int64_t usual_ms = lease_ms / 2 > SILENCE_MS ? lease_ms / 2 : SILENCE_MS;
+    int64_t latest_ms = 0;
+    for (uint32_t i = 0; i < db->member_count; i++)
+        latest_ms = db->members[i].beat_ms > latest_ms ? db->members[i].beat_ms : latest_ms;
+    return now_ms - latest_ms > usual_ms ? now_ms - latest_ms - usual_ms : 0;
+}
+
 static redisReply *run_beat(struct db *db, int64_t now_ms, const struct db_call *call, struct reply_arena *arena)
 {
     uint64_t incarnation = db_hex(&call->args[1]);
     int64_t lease_ms = (int64_t)db_number(&call->args[2]);
+    int64_t lost_ms = silence_of_all(db, now_ms, lease_ms);
     bool is_member = false, evicted = false;
     for (uint32_t i = 0; i < db->member_count;) {
         struct db_member member = db->members[i];
         bool self = db_is(&call->args[0], member.address) && member.incarnation == incarnation;
         is_member |= self;
-        if (self || member.beat_ms > now_ms) {
-            member.beat_ms = now_ms;
-            db_do(db, &(struct db_effect){.type = EFFECT_MEMBER, .member = member});
-        } else if (lease_ms > 0 && now_ms - member.beat_ms > lease_ms) {
+        int64_t beat_ms = self || member.beat_ms > now_ms ? now_ms : member.beat_ms + lost_ms;
+        if (lease_ms == 0 || now_ms - beat_ms <= lease_ms) {
+            bool changes = self || beat_ms != member.beat_ms;
+            member.beat_ms = beat_ms;
+            if (changes)
+                db_do(db, &(struct db_effect){.type = EFFECT_MEMBER, .member = member});
+        } else {
             evicted = true;
             db_do(db, &(struct db_effect){.type = EFFECT_NO_MEMBER, .member = member});
             continue;
