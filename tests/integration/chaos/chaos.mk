@@ -1,11 +1,13 @@
-# Chaos on real processes: what `make soak` and `make power-cuts` run, and the library that the tests of the disk preload.
+# Chaos on real processes: what `make soak` and `make power-cuts` run, and the libraries that the tests of disk and clock preload.
 
-$(OUT)/libfsync_record.so: tests/tools/fsync_record.c Makefile tests/integration/chaos/chaos.mk
+PRELOADS := $(OUT)/libfsync_record.so $(OUT)/libclock_step.so
+
+$(PRELOADS): $(OUT)/lib%.so: tests/tools/%.c Makefile tests/integration/chaos/chaos.mk
 	@mkdir -p $(@D)
 	@echo "  LD $@"
 	$(Q)$(CC) $(CPPFLAGS) -std=c11 -O2 -g $(WARNINGS) -fPIC -shared -o $@ $< -ldl
 
-all: $(OUT)/libfsync_record.so
+all: $(PRELOADS)
 
 CHAOS := TESSERA_BUILD=$(OUT) /usr/bin/python3 tests/integration/chaos
 

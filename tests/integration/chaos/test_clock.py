@@ -1,0 +1,93 @@
+"""The wall clock of one process is set ahead or back: nobody waits for an hour, no cooldown is cut short, no shard is taken for dead."""
+
+import asyncio
+import mmap
+import struct
+import time
+
+import pytest
+from tessera.client import Client
+from tessera.cluster import Cluster, metric
+from tessera.procs import build_dir
+from tessera.protocol import Verdict
+
+pytestmark = pytest.mark.slow
+HOUR = 3600
+COOLDOWN_S = 0.5
+BUSY_S = 2
+
+
+class Clock:
+    """The wall clock of a process that has yet to be started."""
+
+    def __init__(self, proc, path):
+        path.write_bytes(bytes(8))
+        with open(path, "r+b") as file:
+            self.memory = mmap.mmap(file.fileno(), 8)
+        proc.env = {"LD_PRELOAD": str(build_dir() / "libclock_step.so"), "CLOCK_STEP": str(path)}
+
+    def set_ahead(self, seconds):
+        struct.pack_into("@q", self.memory, 0, seconds)
+
+
+@pytest.fixture
+def cluster(workdir):
+    cluster = Cluster(workdir / "cluster", shards=3, gateways=2, cooldown=f"{COOLDOWN_S * 1000:.0f}ms", guests_per_address=16)
+    procs = [cluster.redis.proc, *[process.proc for process in cluster.shards + cluster.gateways]]
+    cluster.clocks = {proc.name: Clock(proc, workdir / f"clock-{proc.name}") for proc in procs}
+    with cluster:
+        yield cluster
+
+
+def evictions(cluster):
+    return sum(metric(shard.metrics, "tessera_shard_evictions_total") for shard in cluster.shards)
+
+
+def place(cluster, session, x):
+    """Draws by either gateway until it is placed, waiting as it is told to; (began, ended) of the attempt that was."""
+
+    async def run():
+        end = time.monotonic() + 30
+        while time.monotonic() < end:
+            for gateway in cluster.gateways:
+                began = time.monotonic()
+                async with Client(gateway.ws_url, session.token) as client:
+                    answer = await client.draw(x, x, 1, client.next_nonce)
+                if answer.code is Verdict.PLACED:
+                    return began, time.monotonic()
+                assert answer.code in (Verdict.COOLDOWN, Verdict.ALLOWANCE), answer
+                assert answer.wait_ms <= COOLDOWN_S * 1000, answer
+            await asyncio.sleep(answer.wait_ms / 1000)
+        raise AssertionError("locked out")
+
+    return asyncio.run(run())
+
+
+@pytest.mark.parametrize("seconds", [-HOUR, HOUR])
+@pytest.mark.parametrize("name", ["redis", "shard-1", "gateway-1"])
+def test_a_clock_is_set_and_goes_right_again(cluster, name, seconds):
+    session = cluster.gateways[0].session()
+    place(cluster, session, 1)
+    before = time.monotonic()
+    for x, ahead in enumerate((seconds, 0), 2):
+        last_began, _ = place(cluster, session, 10 * x)
+        cluster.clocks[name].set_ahead(ahead)
+        _, ended = place(cluster, session, 10 * x + 1)
+        assert ended - last_began < 2 * COOLDOWN_S + BUSY_S
+        # Time that passes too fast for Redis passes for the cooldown as well: REDIS.md, "What is promised".
+        set_ahead = name == "redis" and (ahead > 0 or seconds < 0 == ahead)
+        assert set_ahead or ended - last_began >= COOLDOWN_S, "two placements within a cooldown"
+    assert cluster.gateways[1].session(session.token).user == session.user
+    assert time.monotonic() - before > COOLDOWN_S
+    assert evictions(cluster) == 0 and all(gateway.ready() for gateway in cluster.gateways)
+    cluster.canvas()
+
+
+def test_a_redis_that_stands_still_evicts_nobody(cluster):
+    for _ in range(2):
+        cluster.redis.proc.pause()
+        time.sleep(1.85)  # less than what a command may take, more than a lease without the half second between beats
+        cluster.redis.proc.resume()
+        time.sleep(1)
+    assert evictions(cluster) == 0
+    assert sum(metric(shard.metrics, "tessera_shard_redis_connects_total") for shard in cluster.shards) == 3
