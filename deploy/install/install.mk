@@ -22,8 +22,8 @@ installed_page := $(filter-out web/package.json,$(shell find web -type f))
 installed_docs := README.md LICENSE proto/PROTOCOL.md proto/REDIS.md $(wildcard proto/ADMIN.md) deploy/METRICS.md
 installed_redis := $(wildcard deploy/redis/*)
 installed_pages := $(patsubst deploy/man/%.in,$(OUT)/man/%,$(wildcard deploy/man/*.in))
-installed_units := $(patsubst deploy/systemd/%.in,$(OUT)/systemd/%,$(wildcard deploy/systemd/*.service.in))
-installed_configs := gateway.conf shard.conf redis.conf
+installed_units := $(patsubst deploy/systemd/%.in,$(OUT)/systemd/%,$(wildcard deploy/systemd/*.service.in deploy/systemd/*.timer.in))
+installed_configs := gateway.conf shard.conf redis.conf ctl.conf
 
 fill_in = sed -e 's|@PREFIX@|$(PREFIX)|g' -e 's|@SYSCONFDIR@|$(SYSCONFDIR)|g' -e 's|@VERSION@|$(VERSION)|g'
 

@@ -71,7 +71,7 @@ def test_what_goes_where(workdir):
     assert {"usr/bin/tessera-gateway", "usr/bin/tessera-shard", "usr/share/tessera/web/index.html", "usr/share/man/man8/tessera-gateway.8",
             "usr/bin/tessera-ctl", "usr/share/man/man8/tessera-ctl.8", "usr/lib/systemd/system/tessera-gateway@.service", "usr/lib/sysusers.d/tessera.conf", "etc/tessera/gateway.conf"} <= got  # fmt: skip
     assert "usr/bin/tessera-load" not in got
-    texts = [path for path in dest.rglob("*") if path.is_file() and path.suffix in (".conf", ".service", ".8")]
+    texts = [path for path in dest.rglob("*") if path.is_file() and path.suffix in (".conf", ".service", ".timer", ".8")]
     assert len(texts) >= 7
     for path in texts:
         text = path.read_text()
@@ -81,13 +81,13 @@ def test_what_goes_where(workdir):
     (dest / "etc/tessera/gateway.conf").write_text("listen = :1234\n")
     make("install", DESTDIR=dest, PREFIX="/usr")
     make("uninstall", DESTDIR=dest, PREFIX="/usr")
-    assert files(dest) == {f"etc/tessera/{name}.conf" for name in ("gateway", "shard", "redis")}
+    assert files(dest) == {f"etc/tessera/{name}.conf" for name in ("gateway", "shard", "redis", "ctl")}
     assert (dest / "etc/tessera/gateway.conf").read_text() == "listen = :1234\n"
 
 
 def test_units_and_man_pages(root):
     units = sorted((root / "usr/lib/systemd/system").glob("*.service"))
-    assert len(units) == 3
+    assert len(units) == 4
     for unit in units:
         env = {**os.environ, "MANPATH": str(root / "usr/share/man"), "SYSTEMD_LOG_LEVEL": "warning"}
         found = subprocess.run(["systemd-analyze", "verify", "--man=no", unit], capture_output=True, text=True, env=env, check=False)
@@ -116,7 +116,7 @@ def test_it_runs_from_there_and_tells_systemd(root):
     cert, key = certificate(root)
     for name, text in ("cluster_secret", secrets.token_hex(32)), ("token_keys", f"k1 {secrets.token_hex(32)}"):
         (etc / name).write_text(text + "\n")
-    heard = {name: Notify(root / f"{name}.notify") for name in ("gateway", "shard", "redis")}
+    heard = {name: Notify(root / f"{name}.notify") for name in ("gateway", "shard", "redis", "ctl")}
     port = free_port()
     gateway = unit_proc(root, "gateway", heard["gateway"], TESSERA_LISTEN=f"127.0.0.1:{port}", TESSERA_REDIS=f"127.0.0.1:{redis_port}",
                         TESSERA_TLS_CERT=str(cert), TESSERA_TLS_KEY=str(key), TESSERA_HTTPS_REDIRECT="yes", TESSERA_DRAIN_TIMEOUT="1s")  # fmt: skip
