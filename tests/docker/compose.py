@@ -78,6 +78,8 @@ class Container:
 class Compose:
     """The whole of it."""
 
+    url = f"wss://{ADDRESS}"
+
     def __init__(self):
         os.environ.update(SETTINGS)
         self.work = Path(os.environ["TESSERA_DOCKER_WORK"])
@@ -148,6 +150,9 @@ class Compose:
     def secret(self, role, name):
         return self.work / "data" / "volumes" / f"tessera_secrets-{role}" / "_data" / name
 
+    def token_keys(self):
+        return self.secret("gateway", "token_keys")
+
     def redis_cli(self, lines, user="admin", password=None):
         """What redis-cli in the container of Redis answers to each of the lines."""
         password = password or self.secret("redis", "admin_password").read_text().strip()
@@ -163,14 +168,14 @@ class Compose:
 
 
 class Players:
-    """A crowd of tessera-load that draws through the balancer, until `stop`."""
+    """A crowd of tessera-load that draws at `cluster` (its url, token_keys() and canvas()), until `stop`."""
 
-    def __init__(self, compose, path, count=24):
-        self.compose = compose
+    def __init__(self, cluster, path, count=24):
+        self.cluster = cluster
         self.journal, self.summary, self.log = path / "journal", path / "summary.json", path / "log"
         self.process = subprocess.Popen(
-            [build_dir() / "tessera-load", "draw", "--url", f"wss://{ADDRESS}", "--connections", str(count), "--seconds=0",
-             "--users-from-keys", compose.secret("gateway", "token_keys"), "--journal", self.journal, "--json", self.summary,
+            [build_dir() / "tessera-load", "draw", "--url", cluster.url, "--connections", str(count), "--seconds=0",
+             "--users-from-keys", cluster.token_keys(), "--journal", self.journal, "--json", self.summary,
              "--settle=20s", "--seed", str(time.time_ns() >> 10)],
             stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=open(self.log, "wb"))
         self.progress("the first draws")
@@ -202,7 +207,7 @@ class Players:
         return summary
 
     def check_journal(self):
-        canvas = self.compose.canvas()
+        canvas = self.cluster.canvas()
         canvas.check_users()
         acknowledged = 0
         for line in self.journal.read_text().splitlines():
