@@ -59,7 +59,12 @@ static void on_message(void *arg, const char *channel, size_t channel_len, const
     struct bus *bus = arg;
     struct bus_message message;
     struct tile tile;
-    if (bus_decode((const uint8_t *)payload, len, &message) != 0)
+    int err = bus_decode((const uint8_t *)payload, len, &message);
+    if (err == ERR_UNSUPPORTED) {
+        bus->stats.unknown++;
+        return;
+    }
+    if (err != 0)
         goto malformed;
     bool of_cluster = message.type == BUS_VIEW || message.type == BUS_CONFIG || message.type == BUS_ERASED;
     if (is_cluster(channel, channel_len) != of_cluster)

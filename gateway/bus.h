@@ -35,6 +35,7 @@ struct bus_events {
 struct bus_stats {
     uint64_t connects;
     uint64_t messages;  // of tiles
+    uint64_t unknown;   // of a type that a later version has, and dropped
     uint64_t malformed; // not understood, and dropped
 };
 

@@ -73,7 +73,9 @@ int bus_decode(const uint8_t *msg, size_t len, struct bus_message *out)
     if (msgpack_flat_parse(msg, len, &flat) != 0 || flat.items[0].kind != MSGPACK_FLAT_UINT)
         return ERR_MALFORMED;
     const char *form = form_of(flat.items[0].number);
-    if (form == NULL || msgpack_flat_check(&flat, form) != 0)
+    if (form == NULL)
+        return flat.items[0].number != 0 ? ERR_UNSUPPORTED : ERR_MALFORMED;
+    if (msgpack_flat_check(&flat, form) != 0)
         return ERR_MALFORMED;
     struct bus_message message = {.type = (enum bus_type)flat.items[0].number};
     if (fill(&message, flat.items) != 0)

@@ -24,7 +24,7 @@ struct bus_message {
     uint64_t user;           // ERASED; not 0
 };
 
-// 0 or ERR_MALFORMED.
+// 0; ERR_UNSUPPORTED: an array of flat items whose type is none of these, of a later version; ERR_MALFORMED.
 MUST_CHECK int bus_decode(const uint8_t *msg, size_t len, struct bus_message *out);
 
 // ERASED, as the gateway that was asked publishes it.

@@ -228,7 +228,10 @@ static void on_bus_message(void *arg, const char *channel, size_t channel_len, c
     struct bus_message message;
     (void)channel;
     (void)channel_len;
-    if (bus_decode((const uint8_t *)payload, len, &message) != 0) {
+    int err = bus_decode((const uint8_t *)payload, len, &message);
+    if (err == ERR_UNSUPPORTED)
+        return; // of a later version
+    if (err != 0) {
         log_warn("malformed message on the bus");
         return;
     }

@@ -129,7 +129,7 @@ bool ctl_late_next(struct ctl_late *late, uint64_t *number, uint8_t record[USER_
 {
     while (late->users != NULL) {
         struct late_user *user = late->users;
-        bool found = user->count > 0;
+        bool found = user->count > 0; // NOLINT(clang-analyzer-unix.Malloc)
         *number = user->user;
         if (found)
             write_record(user, 0, record);

@@ -158,6 +158,9 @@ def test_nonsense_on_the_bus_is_dropped(make_cluster):
             for nonsense in (b"", b"\xc1", b"\x95\x01", b"\xdd\xff\xff\xff\xff" * 20, b"\x92\x04\x01", bytes(1000)):
                 redis.publish("{t:0:0}:bus", nonsense)
                 redis.publish("{cluster}:bus", nonsense)
+            for later in (b"\x92\x06\x01", b"\x91\xcc\xff"):  # what a version to come may say
+                redis.publish("{t:0:0}:bus", later)
+                redis.publish("{cluster}:bus", later)
             publish_update(cluster, (0, 0), 7, 4000000000, [(9, 7)])  # an epoch that is over
             publish_update(cluster, (0, 0), pos.epoch + 5, 3, [(9, 7)])  # one that never was
             publish_update(cluster, (0, 0), pos.epoch, 99, [(9, 7)])  # a gap that nothing fills
@@ -167,7 +170,8 @@ def test_nonsense_on_the_bus_is_dropped(make_cluster):
             assert client.resumes == 0
 
     asyncio.run(run())
-    assert metric(gateway.metrics, "tessera_bus_malformed_total") >= 10
+    assert metric(gateway.metrics, "tessera_bus_malformed_total") == 11  # {cluster}:bus carries the version of settings
+    assert metric(gateway.metrics, "tessera_bus_unknown_total") == 4
 
 
 # ---- Positions -------------------------------------------------------------------------------------------------------
