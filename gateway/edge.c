@@ -124,6 +124,7 @@ void edge_free(struct edge *edge)
     ws_recv_pool_fini(&edge->recv_pool);
     outbox_pool_fini(&edge->outbox_pool);
     free(edge->clients);
+    free(edge->users);
     free(edge);
 }
 

@@ -20,6 +20,7 @@ static void close_holes(struct edge *edge)
         if (edge->clients[at] == NULL)
             continue;
         edge->clients[at]->ws.index = to;
+        edge->users[to] = edge->users[at];
         edge->clients[to++] = edge->clients[at];
     }
     for (unsigned r = 0; r < 3; r++)
@@ -28,7 +29,7 @@ static void close_holes(struct edge *edge)
     edge->holes = 0;
 }
 
-int edge_add_client(struct edge *edge, struct conn *conn)
+int edge_add_client(struct edge *edge, struct conn *conn, uint64_t user)
 {
     if (edge->places == edge->capacity && edge->holes > edge->places / 4)
         close_holes(edge);
@@ -38,9 +39,14 @@ int edge_add_client(struct edge *edge, struct conn *conn)
         if (clients == NULL)
             return ERR_NOMEM;
         edge->clients = clients;
+        uint64_t *users = realloc(edge->users, capacity * sizeof *users);
+        if (users == NULL)
+            return ERR_NOMEM;
+        edge->users = users;
         edge->capacity = capacity;
     }
     conn->ws.index = edge->places;
+    edge->users[edge->places] = user;
     edge->clients[edge->places++] = conn;
     edge->stats.clients++;
     cluster_set_connections(edge->parts.cluster, (uint32_t)edge->stats.clients);
@@ -57,13 +63,14 @@ void edge_remove_client(struct edge *edge, struct conn *conn)
         close_holes(edge);
 }
 
-// Rare enough to look at everybody.
+// Strangers may have any number of users erased, so nobody's memory is touched but theirs: the numbers lie side by
+// side.
 void edge_on_erased(uint64_t user, void *arg)
 {
     struct edge *edge = arg;
     for (uint32_t at = 0; at < edge->places; at++) {
-        struct conn *conn = edge->clients[at];
-        if (conn != NULL && conn->state == CONN_WS && conn->ws.user == user)
+        struct conn *conn = edge->users[at] == user ? edge->clients[at] : NULL;
+        if (conn != NULL && conn->state == CONN_WS)
             ws_conn_close(&conn->ws, WS_CLOSE_ERASED, "the user was erased");
     }
 }

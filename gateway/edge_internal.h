@@ -85,6 +85,7 @@ struct edge {
 
     // WebSockets in the order of acceptance, with holes (NULL) that are closed now and then.
     struct conn **clients;
+    uint64_t *users; // of each of them
     uint32_t places, capacity, holes;
 
     // What all clients are told (edge_broadcast.c).
@@ -113,7 +114,7 @@ struct edge {
 };
 
 // Array of clients (edge_clients.c).
-MUST_CHECK int edge_add_client(struct edge *edge, struct conn *conn);
+MUST_CHECK int edge_add_client(struct edge *edge, struct conn *conn, uint64_t user);
 void edge_remove_client(struct edge *edge, struct conn *conn);
 void edge_on_erased(uint64_t user, void *arg);
 

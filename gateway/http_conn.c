@@ -337,7 +337,7 @@ void http_conn_upgrade(struct conn *conn, const char *head, size_t head_len, uin
     struct http_conn *http = conn->http;
     http->waiting = false;
     if (outbox_put(&conn->ws.outbox, &conn->edge->outbox_pool, head, head_len, NULL, 0) != 0 ||
-        edge_add_client(conn->edge, conn) != 0) {
+        edge_add_client(conn->edge, conn, user) != 0) {
         conn_doom(conn, CONN_REASON_NO_MEMORY);
         return;
     }

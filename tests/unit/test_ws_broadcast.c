@@ -136,7 +136,7 @@ static void test_places_of_clients(void **state)
     (void)state;
     static struct conn conns[1000];
     for (unsigned i = 0; i < 1000; i++)
-        assert_int_equal(edge_add_client(ws_client.edge, &conns[i]), 0);
+        assert_int_equal(edge_add_client(ws_client.edge, &conns[i], 7000 + i), 0);
     ws_client.edge->status_round = (struct broadcast){.running = true, .at = 601};
     for (unsigned i = 0; i < 1000; i++)
         if (i % 3 != 0)
@@ -148,6 +148,7 @@ static void test_places_of_clients(void **state)
             continue;
         uint32_t number = (uint32_t)(ws_client.edge->clients[at] - conns);
         assert_int_equal(ws_client.edge->clients[at]->ws.index, at);
+        assert_int_equal(ws_client.edge->users[at], 7000 + number);
         assert_true(seen == 0 || number > last);
         last = number;
         seen++;
@@ -161,12 +162,23 @@ static void test_places_of_clients(void **state)
     assert_int_equal(ws_client.edge->stats.clients, 0);
 }
 
+static void test_who_is_erased_leaves(void **state)
+{
+    (void)state;
+    ws_client_join();
+    edge_on_erased(EDGE_FAKES_USER + 1, ws_client.edge);
+    assert_int_equal(ws_client_next(), 0);
+    edge_on_erased(EDGE_FAKES_USER, ws_client.edge);
+    assert_int_equal(ws_client_closed(), 4007);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         WS_CLIENT_TEST(test_config_is_told),       WS_CLIENT_TEST(test_news_come_before_config),
         WS_CLIENT_TEST(test_when_status_comes),    WS_CLIENT_TEST(test_status_goes_along_with_a_frame),
         WS_CLIENT_TEST(test_drain_moves_and_ends), WS_CLIENT_TEST(test_places_of_clients),
+        WS_CLIENT_TEST(test_who_is_erased_leaves),
     };
     return cmocka_run_group_tests_name("ws_broadcast", tests, NULL, NULL);
 }
