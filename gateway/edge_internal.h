@@ -3,6 +3,7 @@
 
 #include "gateway/conn.h"
 #include "gateway/edge.h"
+#include "gateway/gzip.h"
 #include "gateway/limits.h"
 
 #define EDGE_READ_SIZE 16384u
@@ -50,11 +51,9 @@ struct broadcast {
     uint32_t at; // next place of the array
 };
 
-// The page with the tags of one link (page.c).
-#define EDGE_PAGES 64u
+// The page around the tags of a link (page.c), packed at its first use.
 struct edge_page {
-    uint64_t key;                    // of the tags and the file
-    struct shared_buf *raw, *packed; // NULL: not made yet
+    struct gzip_part before, behind;
 };
 
 // GET /api/v1/heat: one answer for all who ask within some seconds.
@@ -70,7 +69,7 @@ struct edge {
     struct limits *limits;
     struct bucket pixels; // of all addresses
     struct edge_heat heat;
-    struct edge_page pages[EDGE_PAGES];
+    struct edge_page page;
     struct listener listeners[2]; // plain, proxied
     struct deadlines lists[CONN_LISTS];
     struct loop_timer tick;

@@ -27,82 +27,58 @@ static size_t tags_for(const struct call *call, char tags[PREVIEW_TAGS_SIZE])
     return preview_tags(origin, &call->query, &config->geom, tags);
 }
 
-static struct shared_buf *with_tags(const struct shared_buf *raw, const char *tags, size_t tags_len)
+// Both forms are put together anew for each request: links are easily made up, and packing the page for each would take
+// ten times as long as all the rest of a request.
+
+static struct shared_buf *with_tags(const struct shared_buf *raw, size_t before, const char *tags, size_t tags_len)
 {
-    const uint8_t *at = memmem(raw->bytes, raw->len, HEAD_END, strlen(HEAD_END));
-    struct shared_buf *body = at != NULL ? shared_buf_new(raw->len + tags_len) : NULL;
+    struct shared_buf *body = shared_buf_new(raw->len + tags_len);
     if (body == NULL)
         return NULL;
-    size_t before = (size_t)(at - raw->bytes);
     memcpy(body->bytes, raw->bytes, before);
     memcpy(body->bytes + before, tags, tags_len);
-    memcpy(body->bytes + before + tags_len, at, raw->len - before);
+    memcpy(body->bytes + before + tags_len, raw->bytes + before, raw->len - before);
     return body;
 }
 
-// ---- What was made lately -------------------------------------------------------------------------------------------
-//
-// Nearly all ask for the same few links. Packing takes ten times as long as all the rest of a request.
-
-// The number is no proof: hosts can be made up until two of them have the same.
-static bool has_tags(const struct edge_page *page, const struct static_file *file, const char *tags, size_t tags_len)
+static struct shared_buf *packed_with_tags(struct edge_page *page, const struct shared_buf *raw, size_t before,
+                                           const char *tags, size_t tags_len)
 {
-    const uint8_t *at = memmem(file->raw->bytes, file->raw->len, HEAD_END, strlen(HEAD_END));
-    return at != NULL && page->raw->len == file->raw->len + tags_len &&
-           memcmp(page->raw->bytes + (at - file->raw->bytes), tags, tags_len) == 0;
-}
-
-// In a place of its number's own: who comes later to the same place goes in instead. NULL without memory, or when the
-// page has no head to put tags into.
-static struct edge_page *page_for(struct edge *edge, const struct static_file *file, const char *tags, size_t tags_len)
-{
-    uint64_t key = mix_fnv1a(tags, tags_len) ^ mix_fnv1a(file->etag, strlen(file->etag));
-    struct edge_page *page = &edge->pages[key % EDGE_PAGES];
-    if (page->raw != NULL && page->key == key && has_tags(page, file, tags, tags_len))
-        return page;
-    struct shared_buf *raw = with_tags(file->raw, tags, tags_len);
-    if (raw == NULL)
+    if ((page->before.blocks == NULL && gzip_part_make(&page->before, raw->bytes, before, false) != 0) ||
+        (page->behind.blocks == NULL &&
+         gzip_part_make(&page->behind, raw->bytes + before, raw->len - before, true) != 0))
         return NULL;
-    shared_buf_unref(page->raw);
-    shared_buf_unref(page->packed);
-    *page = (struct edge_page){.key = key, .raw = raw};
-    return page;
+    return gzip_join(&page->before, tags, tags_len, &page->behind);
 }
 
 void page_fini(struct edge *edge)
 {
-    for (size_t i = 0; i < EDGE_PAGES; i++) {
-        shared_buf_unref(edge->pages[i].raw);
-        shared_buf_unref(edge->pages[i].packed);
-        edge->pages[i] = (struct edge_page){0};
-    }
-}
-
-static void reply(const struct call *call, const struct static_file *file, struct edge_page *page)
-{
-    char etag[STATIC_ETAG_SIZE], headers[PAGE_HEADERS_SIZE];
-    bool gzip = http_request_takes_gzip(call->request, call->buffer);
-    if (gzip && page->packed == NULL)
-        page->packed = gzip_fast(page->raw);
-    gzip = gzip && page->packed != NULL;
-    snprintf(etag, sizeof etag, "\"%016" PRIx64 "%s\"", page->key, gzip ? "-gz" : "");
-    bool same = http_request_matches(call->request, call->buffer, etag);
-    page_headers(headers, etag, true, gzip && !same);
-    http_reply(call->conn, &(struct http_reply){.status = same ? 304 : 200,
-                                                .type = same ? NULL : file->type,
-                                                .headers = headers,
-                                                .body = same   ? NULL
-                                                        : gzip ? page->packed
-                                                               : page->raw});
+    gzip_part_fini(&edge->page.before);
+    gzip_part_fini(&edge->page.behind);
 }
 
 bool page_serve(const struct call *call, const struct static_file *file)
 {
-    char tags[PREVIEW_TAGS_SIZE];
-    size_t len = tags_for(call, tags);
-    struct edge_page *page = len > 0 ? page_for(call->conn->edge, file, tags, len) : NULL;
-    if (page == NULL)
+    char tags[PREVIEW_TAGS_SIZE], etag[STATIC_ETAG_SIZE], headers[PAGE_HEADERS_SIZE];
+    const struct shared_buf *raw = file->raw;
+    const uint8_t *at = memmem(raw->bytes, raw->len, HEAD_END, strlen(HEAD_END));
+    size_t len = at != NULL ? tags_for(call, tags) : 0;
+    if (len == 0)
         return false;
-    reply(call, file, page);
+    size_t before = (size_t)(at - raw->bytes);
+    bool gzip = http_request_takes_gzip(call->request, call->buffer);
+    uint64_t key = mix_fnv1a(tags, len) ^ mix_fnv1a(file->etag, strlen(file->etag));
+    snprintf(etag, sizeof etag, "\"%016" PRIx64 "%s\"", key, gzip ? "-gz" : "");
+    bool same = http_request_matches(call->request, call->buffer, etag);
+    struct shared_buf *body = same   ? NULL
+                              : gzip ? packed_with_tags(&call->conn->edge->page, raw, before, tags, len)
+                                     : with_tags(raw, before, tags, len);
+    if (!same && body == NULL)
+        return false;
+    page_headers(headers, etag, true, gzip && !same);
+    http_reply(call->conn,
+               &(struct http_reply){
+                   .status = same ? 304 : 200, .type = same ? NULL : file->type, .headers = headers, .body = body});
+    shared_buf_unref(body);
     return true;
 }

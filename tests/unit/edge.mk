@@ -52,3 +52,6 @@ test_region_OBJS := gateway/region gateway/region_png gateway/png_rows gateway/q
 test_region_LIBS := -lpng -lz
 test_api_OBJS := $(edge_test_objs)
 test_api_LIBS := $(edge_libs)
+
+test_gzip_OBJS := gateway/gzip gateway/shared_buf common/core/bytes
+test_gzip_LIBS := -lz
