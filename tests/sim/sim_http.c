@@ -27,7 +27,8 @@ static void upgrade(struct conn *conn, const struct edge_user *user)
 {
     const uint8_t yes = GATEWAY_ACCEPTS;
     struct edge *edge = conn->edge;
-    if (outbox_put(&conn->ws.outbox, &edge->outbox_pool, &yes, 1, NULL, 0) != 0 || edge_add_client(edge, conn) != 0) {
+    if (outbox_put(&conn->ws.outbox, &edge->outbox_pool, &yes, 1, NULL, 0) != 0 ||
+        edge_add_client(edge, conn, user->user) != 0) {
         conn_doom(conn, CONN_REASON_NO_MEMORY);
         return;
     }
