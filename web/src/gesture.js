@@ -94,10 +94,10 @@ export class Gestures {
     const press = this.#presses.find((it) => it.id === id);
     if (!press) return [];
     const wasAlone = this.#presses.length === 1;
+    const tappable = this.#tappable;
     this.cancel(id);
     if (!wasAlone) return [];
-    if (!this.#tappable) return this.#fling(at, t);
-    this.#tappable = false;
+    if (!tappable) return this.#fling(at, t);
     if (t - press.since > TAP_MS) return [];
     const last = this.#lastTap;
     if (last && t - last.t < DOUBLE_MS && distance(last.at, press.start) < DOUBLE_PX) {
@@ -108,10 +108,16 @@ export class Gestures {
     return [{ kind: 'tap', at: press.start, touch: this.#touch }];
   }
 
-  /** @param {number} id */
+  /** A press ends without meaning anything: the system took it, or it became something else. @param {number} id */
   cancel(id) {
     this.#presses = this.#presses.filter((it) => it.id !== id);
     if (this.#presses.length === 1) this.#trail = [];
+    if (this.#presses.length === 0) this.#tappable = this.#held = false;
+  }
+
+  /** All that is down is forgotten. */
+  reset() {
+    for (const { id } of this.#presses) this.cancel(id);
   }
 
   /** @param {Point} at @param {number} t @returns {Intent[]} */

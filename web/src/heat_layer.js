@@ -17,7 +17,7 @@ export class HeatLayer {
   #context = /** @type {CanvasRenderingContext2D} */ (this.#canvas.getContext('2d'));
   /** @type {Heat | null} */
   #heat = null;
-  #image = new OffscreenCanvas(1, 1);
+  #image = document.createElement('canvas');
   #timer = 0;
   #asked = -Infinity;
 
@@ -30,7 +30,8 @@ export class HeatLayer {
   setCanvas(geom) {
     this.geom = geom;
     this.#heat = new Heat(geom);
-    this.#image = new OffscreenCanvas(this.#heat.width, this.#heat.height);
+    this.#image.width = this.#heat.width;
+    this.#image.height = this.#heat.height;
   }
 
   /** @param {number} key @param {Uint16Array | null} offsets */
@@ -70,7 +71,7 @@ export class HeatLayer {
     shares.forEach((share, i) => {
       for (let k = 0; k < 4; k++) image.data[i * 4 + k] = COLD[k] + (HOT[k] - COLD[k]) * share;
     });
-    /** @type {OffscreenCanvasRenderingContext2D} */ (this.#image.getContext('2d')).putImageData(image, 0, 0);
+    this.#image.getContext('2d')?.putImageData(image, 0, 0);
     this.events.draw();
   }
 

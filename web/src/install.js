@@ -2,11 +2,11 @@
 
 /** Called when the canvas is there, so that the first paint has the network for itself. */
 export async function keepOffline() {
-  // Plain HTTP under a name of its own: browsers have no service workers there.
-  const workers = navigator.serviceWorker;
-  if (!workers) return;
-  const visited = workers.controller !== null;
   try {
+    // Plain HTTP under a name of its own: browsers have no service workers there. Where nothing may be kept, asking for them is an error.
+    const workers = navigator.serviceWorker;
+    if (!workers) return;
+    const visited = workers.controller !== null;
     await workers.register('sw.js');
     const { active } = await workers.ready;
     if (visited) active?.postMessage('visited');

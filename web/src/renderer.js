@@ -50,6 +50,9 @@ export const gridStrength = (scale) => Math.min(1, Math.max(0, scale / GRID_FROM
 /** More single pixels than this are written as the box around them. */
 export const SINGLES_MAX = 24;
 
+/** From here on a tile is drawn whole: a page that nobody looks at gets no frames, and collects for hours. */
+export const OFFSETS_MAX = 8192;
+
 /** Collects changes until a frame is drawn, so that ten updates of a tile cost one upload. */
 export class Changes {
   /** @type {Map<number, Change>} */
@@ -58,7 +61,7 @@ export class Changes {
   /** @param {number} key @param {Uint8Array} px @param {Uint16Array | null} offsets */
   add(key, px, offsets) {
     const change = this.#tiles.get(key);
-    if (offsets === null) this.#tiles.set(key, { px, offsets: null });
+    if (offsets === null || (change?.offsets?.length ?? 0) + offsets.length > OFFSETS_MAX) this.#tiles.set(key, { px, offsets: null });
     else if (!change) this.#tiles.set(key, { px, offsets: Array.from(offsets) });
     else if (change.offsets !== null) for (const offset of offsets) change.offsets.push(offset);
   }

@@ -97,10 +97,12 @@ export function createGlRenderer(canvas, restored, inSoftware) {
 
 /** Whether there is no graphics device behind it. `failIfMajorPerformanceCaveat` would say so, and does not everywhere. */
 function isSoftware() {
-  const gl = new OffscreenCanvas(1, 1).getContext('webgl2', { failIfMajorPerformanceCaveat: true });
+  const gl = document.createElement('canvas').getContext('webgl2', { failIfMajorPerformanceCaveat: true });
   if (!gl) return true;
-  const info = gl.getExtension('WEBGL_debug_renderer_info');
-  const name = String(gl.getParameter(info ? info.UNMASKED_RENDERER_WEBGL : gl.RENDERER));
+  // Firefox names the device by itself, and has a warning for those who ask in the older way.
+  const plain = String(gl.getParameter(gl.RENDERER));
+  const info = /^WebKit/.test(plain) ? gl.getExtension('WEBGL_debug_renderer_info') : null;
+  const name = info ? String(gl.getParameter(info.UNMASKED_RENDERER_WEBGL)) : plain;
   gl.getExtension('WEBGL_lose_context')?.loseContext();
   return /swiftshader|llvmpipe|softpipe|software|basic render/i.test(name);
 }

@@ -104,3 +104,19 @@ test('the wheel zooms alike in all three units, and never leaps', () => {
   assert.ok(wheelFactor({ ...notch, deltaY: -1e6 }) < 1.8);
   assert.ok(Math.abs(wheelFactor({ ...notch, deltaY: 100 }) * wheelFactor(notch) - 1) < 1e-9, 'there and back');
 });
+
+test('a press that the system takes away is neither tap nor hold, and what comes then is not disturbed', () => {
+  const g = new Gestures();
+  g.down(1, { x: 50, y: 50 }, 0, true);
+  g.cancel(1);
+  assert.deepEqual(g.wait(HOLD_MS), []);
+  assert.deepEqual(g.up(1, { x: 50, y: 50 }, HOLD_MS), []);
+  assert.equal(g.dragging, false);
+  g.down(2, { x: 50, y: 50 }, 600, true);
+  assert.deepEqual(kinds(g.up(2, { x: 50, y: 50 }, 650)), ['tap']);
+  g.down(3, { x: 0, y: 0 }, 2000, true);
+  g.down(4, { x: 90, y: 0 }, 2010, true);
+  g.reset();
+  assert.equal(g.active, false);
+  assert.deepEqual(g.wait(3000), []);
+});

@@ -4,6 +4,7 @@ import { test } from 'node:test';
 import { tileKey } from '../../../web/src/geom.js';
 import { Heat } from '../../../web/src/heat.js';
 import { Overview } from '../../../web/src/overview.js';
+import { Changes, OFFSETS_MAX } from '../../../web/src/renderer.js';
 
 const geom = { width: 1000, height: 600, edge: 256 };
 
@@ -75,4 +76,15 @@ test('heat stays a number, however long the page is open', () => {
   for (let day = 0; day < 30; day++) heat.add(tileKey(255, 0), Uint16Array.from([1]), day * 86400000);
   const share = at(heat, 65535, 0, 30 * 86400000);
   assert.ok(Number.isFinite(share) && share >= 0 && share <= 1);
+});
+
+test('what changes while no frame is drawn has a bound: from there on the tile is drawn whole', () => {
+  const changes = new Changes();
+  const px = new Uint8Array(65536);
+  for (let i = 0; i < 1000; i++) changes.add(1, px, Uint16Array.of(i));
+  assert.equal(changes.take().get(1)?.offsets?.length, 1000);
+  for (let i = 0; i < 3 * OFFSETS_MAX; i++) changes.add(1, px, Uint16Array.of(i));
+  changes.add(2, px, new Uint16Array(OFFSETS_MAX + 1));
+  const taken = changes.take();
+  assert.deepEqual([taken.get(1), taken.get(2)], [{ px, offsets: null }, { px, offsets: null }]);
 });
