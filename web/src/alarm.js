@@ -16,6 +16,17 @@ export function titleOf(name, { left, ready }) {
   return ready ? `● ${say('readyShort')} · ${name}` : name;
 }
 
+/** Felt, where the device can; before the page was touched, browsers only complain. @param {number | number[]} pattern */
+export function buzz(pattern) {
+  if (touched()) navigator.vibrate?.(pattern);
+}
+
+/** Whether the page may be heard and felt; where the browser does not tell, it is tried. */
+const touched = () => navigator.userActivation?.hasBeenActive !== false;
+
+/** A tone that comes later than this says nothing any more. */
+const LATE_MS = 1500;
+
 export class Alarm {
   #waited = false;
   #ready = false;
@@ -34,7 +45,7 @@ export class Alarm {
     document.addEventListener('visibilitychange', () => this.#seen());
     window.addEventListener('focus', () => this.#seen());
     // Browsers let a page be heard only after it was touched.
-    window.addEventListener('pointerdown', () => this.unlock(), { once: true });
+    window.addEventListener('pointerup', () => this.unlock(), { once: true });
     window.addEventListener('keydown', () => this.unlock(), { once: true });
   }
 
@@ -55,16 +66,18 @@ export class Alarm {
 
   /** Makes a sound possible, if one is wanted. */
   unlock() {
-    if (!this.settings.now.sound || typeof AudioContext === 'undefined') return;
+    if (!this.settings.now.sound || typeof AudioContext === 'undefined' || !touched()) return;
     this.#audio ??= new AudioContext();
     this.#audio.resume().catch(() => {});
   }
 
   /** Two soft notes. */
-  chime() {
+  async chime() {
     this.unlock();
     const audio = this.#audio;
-    if (!audio) return;
+    const asked = performance.now();
+    await audio?.resume().catch(() => {});
+    if (audio?.state !== 'running' || performance.now() - asked > LATE_MS) return;
     for (const [hertz, after] of [[587.3, 0], [880, 0.14]]) {
       const tone = new OscillatorNode(audio, { type: 'sine', frequency: hertz });
       const gain = new GainNode(audio, { gain: 0 });
@@ -81,8 +94,8 @@ export class Alarm {
   #ring() {
     const { sound, vibrate, notify } = this.settings.now;
     this.#ready = !document.hasFocus();
-    if (sound) this.chime();
-    if (vibrate) navigator.vibrate?.([40, 70, 40]);
+    if (sound) void this.chime();
+    if (vibrate) buzz([40, 70, 40]);
     if (notify && this.#ready) this.#notify();
     this.events.ready();
   }
@@ -96,11 +109,15 @@ export class Alarm {
       await worker.showNotification(NAME, options).catch(() => {});
       return;
     }
-    const note = new Notification(NAME, options);
-    note.onclick = () => {
-      window.focus();
-      note.close();
-    };
+    try {
+      const note = new Notification(NAME, options);
+      note.onclick = () => {
+        window.focus();
+        note.close();
+      };
+    } catch {
+      // A browser that wants a worker for that, and has none yet.
+    }
   }
 
   #seen() {

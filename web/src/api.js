@@ -34,6 +34,9 @@ const TILE_HEAD = 16;
 /** Placements that are shown of a pixel. */
 const HISTORY = 8;
 
+/** Whether the server answers at all. */
+export const reachable = () => fetch('api/v1/canvas', { method: 'HEAD', cache: 'no-store' }).then((it) => it.ok, () => false);
+
 /** @returns {Promise<Canvas>} rejects when it cannot be had now */
 export async function getCanvas() {
   const response = await fetch('api/v1/canvas', { cache: 'no-cache' });
@@ -88,11 +91,11 @@ export async function getTile(tx, ty, onTile) {
 
 /**
  * The last placements of a pixel, the newest first.
- * @param {number} x @param {number} y @param {AbortSignal} signal
- * @returns {Promise<{ placements: Placement[], more: boolean }>}
+ * @param {number} x @param {number} y @param {AbortSignal} signal @param {number} [before] where an earlier answer ended
+ * @returns {Promise<{ placements: Placement[], next: number }>} next: where to go on, 0: these were all
  */
-export async function getPixel(x, y, signal) {
-  const response = await fetch(`api/v1/pixel/${x}/${y}?history=${HISTORY}`, { signal });
+export async function getPixel(x, y, signal, before = 0) {
+  const response = await fetch(`api/v1/pixel/${x}/${y}?history=${HISTORY}${before > 0 ? `&before=${before}` : ''}`, { signal });
   if (!response.ok) throw new Error(`pixel: ${response.status}`);
   const it = await response.json();
   const placements = it.placements.map((/** @type {any} */ one) => ({
@@ -102,7 +105,7 @@ export async function getPixel(x, y, signal) {
     time: one.time_ms,
     by: String(one.by),
   }));
-  return { placements, more: it.next > 0 };
+  return { placements, next: it.next };
 }
 
 /** How many placements per tile there were lately. */

@@ -1,8 +1,9 @@
 // The page: the client below, the screen above, the player's hand between them, and what is known and told around.
 
-import { getSession } from './api.js';
+import { Address } from './address.js';
 import { Alarm } from './alarm.js';
-import { SCALE_CLOSE, SCALE_HIT, viewRect } from './camera.js';
+import { getSession, reachable } from './api.js';
+import { SCALE_HIT, viewRect } from './camera.js';
 import { Card } from './card.js';
 import { Client } from './client.js';
 import { remaining } from './cooldown.js';
@@ -17,16 +18,15 @@ import { pulse, showReticle } from './reticle.js';
 import { Screen } from './screen.js';
 import { Settings } from './settings.js';
 import { Sheets } from './sheets.js';
+import { Siblings } from './siblings.js';
 import { showAnnouncement, showPlace, showStatus, stop, toast } from './status.js';
 import { turnOf } from './turn.js';
-import { placeOn, readLink, shareLink, writePlace } from './url.js';
 import { onWake } from './wake.js';
 import { about, coords, say, size } from './words.js';
 
 /** @typedef {{ x: number, y: number }} Point */
 
 const REFRESH_MS = 250;
-const URL_MS = 400;
 const NARROW = matchMedia('(max-width: 767px)');
 
 /** @param {string} id */
@@ -51,7 +51,8 @@ export class App {
   #heat;
   #alarm;
   #sheets;
-  #urlTimer = 0;
+  #address;
+  #siblings;
   #started = false;
 
   /** @param {import('./client.js').ClientEnv} env */
@@ -76,11 +77,15 @@ export class App {
       covered: () => this.#covered(),
       marks: (now, calm) => this.#marks(now, calm),
       frame: () => this.#refresh(),
-      moved: () => this.#moved(),
+      moved: () => {
+        this.#client.look();
+        this.#address.moved();
+      },
       lost: () => {
         for (const tile of this.#client.tiles()) this.#screen.renderer.update(tile.key, tile.px, null);
       },
     });
+    this.#address = new Address(this.#screen);
     this.#map = new Minimap({
       rgbAt: (x, y) => this.#rgbAt(x, y),
       go: (at) => this.#move(() => this.#screen.motion.jump({ ...at, scale: this.#screen.camera.scale })),
@@ -95,8 +100,16 @@ export class App {
       heat: () => this.#toggleHeat(),
       heatOn: () => this.#heat.on,
       sound: () => this.#alarm.chime(),
-      named: () => this.#card.refresh(),
+      named: (name) => {
+        this.#card.refresh();
+        this.#siblings.tellName(name);
+      },
       erased: () => this.#erased(),
+    });
+    this.#siblings = new Siblings({
+      wait: (ms) => this.#waitElsewhere(ms),
+      name: (name) => this.#sheets.called(name),
+      choices: () => this.#settings.read(),
     });
     this.#card = this.#makeCard();
     this.#hand = this.#makeHand();
@@ -115,7 +128,7 @@ export class App {
     return new Card({
       palette: () => this.#client.canvas?.palette ?? [],
       colorAt: (x, y) => this.#client.colorAt(x, y),
-      share: (pixel) => this.#share({ ...pixel, zoom: this.#screen.motion.goal.scale }),
+      share: (pixel) => this.#share(pixel),
       closed: () => this.#hand.cancel(),
       told: (text) => toast(text, { quiet: true }),
       myName: () => this.#sheets.name,
@@ -155,17 +168,9 @@ export class App {
       this.#map.setCanvas(canvas.geom, this.#client.tiles().map((tile) => tile.key));
       this.#heat.setCanvas(canvas.geom);
     }
-    if (first) this.#openAt(readLink(location.href), canvas.geom);
+    if (first) this.#address.open();
     else if (grown) toast(say('grown', { size: size(canvas.geom.width, canvas.geom.height) }));
     this.#screen.draw();
-  }
-
-  /** @param {import('./url.js').Link} link @param {import('./geom.js').Geom} geom */
-  #openAt(link, geom) {
-    const place = placeOn(link, geom);
-    this.#screen.motion.fit(true);
-    if (place) this.#screen.motion.jump({ x: place.x + 0.5, y: place.y + 0.5, scale: place.zoom ?? SCALE_CLOSE });
-    if (link.earth) toast(say('earthLink'));
   }
 
   /** @param {import('./sync.js').Tile} tile @param {Uint16Array | null} offsets */
@@ -221,10 +226,10 @@ export class App {
     byId('zoom-fit').onclick = () => commands.fit();
     byId('heat-toggle').onclick = () => commands.heat();
     byId('menu').onclick = () => this.#sheets.menu();
-    byId('place').onclick = () => this.#share({ ...this.#screen.central(), zoom: motion.goal.scale });
+    byId('place').onclick = () => this.#share(this.#screen.central());
     for (const it of [this.#dock, this.#card]) new ResizeObserver(() => this.#screen.measure()).observe(it.element);
     NARROW.addEventListener('change', () => this.#screen.measure());
-    window.addEventListener('offline', () => this.#refresh());
+    window.addEventListener('offline', () => this.#doubt());
     onWake((renewed) => this.#client.wake(renewed));
   }
 
@@ -254,19 +259,21 @@ export class App {
     this.#dock.shake();
   }
 
-  /** Hands a link to others: by what the device has for that, or by the clipboard. @param {import('./url.js').Place} place */
-  async #share(place) {
-    this.#writeUrl();
-    const url = shareLink(location.href, place);
-    if (this.#hand.kind === 'touch' && navigator.share) {
-      await navigator.share({ title: document.title, url }).catch(() => {});
-      return;
-    }
-    const copied = await navigator.clipboard?.writeText(url).then(
-      () => true,
-      () => false,
-    );
-    toast(say(copied ? 'linkCopied' : 'linkShown'));
+  /** @param {Point} pixel */
+  #share(pixel) {
+    void this.#address.share({ ...pixel, zoom: this.#screen.motion.goal.scale }, this.#hand.kind === 'touch');
+  }
+
+  /** The device says that it has no network: then nobody waits until the silence has become too long. */
+  async #doubt() {
+    this.#refresh();
+    if (!(await reachable())) this.#client.wake(true);
+  }
+
+  /** Another window of the same player has placed. @param {number} ms */
+  #waitElsewhere(ms) {
+    this.#client.placing.waits(performance.now(), ms);
+    this.#refresh();
   }
 
   #erased() {
@@ -284,6 +291,7 @@ export class App {
       const color = this.#client.canvas?.palette[draw.color]?.name ?? '';
       toast(say('placed', { color, at: coords(draw.x, draw.y) }), { quiet: true });
       this.#sheets.learnName();
+      this.#siblings.tellWait(remaining(this.#client.placing.cooldown, performance.now()));
     }
     if (effect.type === 'rolledBack') {
       pulse(camera, size, draw, true);
@@ -311,18 +319,6 @@ export class App {
       return { x, y, rgb: [r, g, b], inset: state === 'placed' ? 0 : breath };
     });
     return { marks, moving: !calm && pending.some((draw) => draw.state !== 'placed') };
-  }
-
-  #moved() {
-    this.#client.look();
-    clearTimeout(this.#urlTimer);
-    this.#urlTimer = window.setTimeout(() => this.#writeUrl(), URL_MS);
-  }
-
-  #writeUrl() {
-    if (!this.#client.canvas) return;
-    const { x, y } = this.#screen.central();
-    history.replaceState(null, '', writePlace(location.href, { x, y, zoom: this.#screen.motion.goal.scale }));
   }
 
   /** Everything but the canvas itself. */
@@ -374,13 +370,17 @@ export class App {
   }
 }
 
-/** Gets the page anew; when that was a moment ago and has not helped, says so instead. */
+/** Gets the page anew; when that was a moment ago and has not helped, or nobody could know that, says so instead. */
 function reload() {
-  const last = Number(sessionStorage.getItem('reloaded') ?? 0);
-  if (Date.now() - last < 60000) {
-    stop('newPage');
-    return;
+  try {
+    const age = Date.now() - Number(sessionStorage.getItem('reloaded') ?? 0);
+    if (age >= 60000 || age < 0) {
+      sessionStorage.setItem('reloaded', String(Date.now()));
+      location.reload();
+      return;
+    }
+  } catch {
+    // A browser that keeps nothing: the player reloads.
   }
-  sessionStorage.setItem('reloaded', String(Date.now()));
-  location.reload();
+  stop('newPage');
 }

@@ -26,6 +26,8 @@ const GAP = 12;
 /** Arrow keys and other players are waited for before the server is asked. */
 const ASK_MS = 130;
 const AGAIN_MS = 1200;
+/** Placements in the list at most. */
+const ROWS_MAX = 64;
 
 export class Card {
   /** @type {Point | null} */
@@ -34,7 +36,8 @@ export class Card {
   element = byId('card');
   #list = byId('card-list');
   #note = byId('card-note');
-  /** @type {{ placements: Placement[], more: boolean, at: number } | null} */
+  #more = byId('card-more');
+  /** @type {{ placements: Placement[], next: number, at: number } | null} */
   #known = null;
   #failed = false;
   /** @type {AbortController | null} */
@@ -47,6 +50,7 @@ export class Card {
     this.deps = deps;
     byId('card-close').onclick = () => this.deps.closed();
     byId('card-share').onclick = () => this.pixel && this.deps.share(this.pixel);
+    this.#more.onclick = () => this.#fetchMore();
   }
 
   /** @param {Point} pixel @param {boolean} pinned */
@@ -54,7 +58,7 @@ export class Card {
     this.pinned = pinned;
     this.element.hidden = false;
     this.element.dataset.pinned = String(pinned);
-    if (this.pixel?.x === pixel.x && this.pixel.y === pixel.y) return;
+    if (this.pixel?.x === pixel.x && this.pixel.y === pixel.y) return this.refresh();
     this.pixel = pixel;
     this.#known = null;
     this.#failed = false;
@@ -87,14 +91,30 @@ export class Card {
   }
 
   async #fetch() {
-    const pixel = /** @type {Point} */ (this.pixel);
+    const { x, y } = /** @type {Point} */ (this.pixel);
     const asking = (this.#asking = new AbortController());
-    const known = await getPixel(pixel.x, pixel.y, asking.signal).catch(() => null);
+    const known = await getPixel(x, y, asking.signal).catch(() => null);
     if (asking.signal.aborted) return;
     this.#known = known && { ...known, at: performance.now() };
     this.#failed = known === null;
     const [last] = known?.placements ?? [];
     if (this.pinned && last) this.deps.told(say('placedBy', { name: last.by, ago: ago(last.ago) }));
+    this.refresh();
+  }
+
+  /** Goes on where the list ends. */
+  async #fetchMore() {
+    const known = this.#known;
+    if (!this.pixel || !known || known.next === 0) return;
+    const asking = (this.#asking = new AbortController());
+    const more = await getPixel(this.pixel.x, this.pixel.y, asking.signal, known.next).catch(() => null);
+    if (asking.signal.aborted) return;
+    this.#failed = more === null;
+    if (more) {
+      const late = performance.now() - known.at;
+      const placements = [...known.placements, ...more.placements.map((it) => ({ ...it, ago: Math.max(0, it.ago - late) }))];
+      this.#known = { placements: placements.slice(0, ROWS_MAX), next: placements.length < ROWS_MAX ? more.next : 0, at: known.at };
+    }
     this.refresh();
   }
 
@@ -107,7 +127,7 @@ export class Card {
     const color = index === null ? null : palette[index];
     const passed = this.#known ? performance.now() - this.#known.at : 0;
     const rows = (this.#known?.placements ?? []).map((it) => ({ ...it, age: ago(it.ago + passed) }));
-    const shown = JSON.stringify([x, y, index, this.#failed, this.#known !== null, rows]);
+    const shown = JSON.stringify([x, y, color, this.#failed, this.#known?.next, this.deps.myName(), rows]);
     if (shown === this.#shown) return;
     this.#shown = shown;
     byId('card-title').textContent = color?.name ?? say('unknownColor');
@@ -117,6 +137,7 @@ export class Card {
     this.element.dataset.state = this.#failed ? 'failed' : this.#known ? 'known' : 'asking';
     this.#note.textContent = this.#failed ? say('historyFailed') : !this.#known ? say('historyAsking') : rows.length === 0 ? say('neverPlaced') : '';
     this.#note.hidden = this.#note.textContent === '';
+    this.#more.hidden = !this.pinned || !this.#known?.next;
   }
 
   /** @param {Placement & { age: string }} it @param {string} css @param {string} name */
@@ -126,8 +147,15 @@ export class Card {
     chip.className = 'chip';
     chip.style.backgroundColor = css;
     chip.title = name;
-    const who = document.createElement('bdi');
-    who.textContent = it.by === this.deps.myName() ? say('youNamed', { name: it.by }) : it.by;
+    if (name) chip.setAttribute('role', 'img');
+    if (name) chip.setAttribute('aria-label', name);
+    // The name in its own direction, where the page's lines begin.
+    const who = document.createElement('span');
+    who.className = 'who';
+    const called = document.createElement('bdi');
+    called.textContent = it.by === this.deps.myName() ? say('youNamed', { name: it.by }) : it.by;
+    who.title = it.by;
+    who.append(called);
     const time = document.createElement('time');
     time.dateTime = new Date(it.time).toISOString();
     time.title = when(it.time);

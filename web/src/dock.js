@@ -1,6 +1,6 @@
 // The dock: whose turn it is (ring, clock, words), the palette, and the buttons that confirm on touch.
 
-import { columns } from './palette.js';
+import { columns, luminance } from './palette.js';
 
 /** @typedef {import('./palette.js').Color} Color */
 
@@ -33,6 +33,8 @@ export class Dock {
   #chip = /** @type {SVGRectElement} */ (document.querySelector('#ring .chip'));
   /** @type {HTMLInputElement[]} */
   #inputs = [];
+  /** @type {Color[]} */
+  #colors = [];
   #shown = '';
 
   /** @param {DockCommands} commands */
@@ -46,11 +48,16 @@ export class Dock {
 
   /** @param {Color[]} palette */
   setPalette(palette) {
-    const most = palette.length > 64 ? 24 : 16;
+    const same = this.#colors.every(({ name, css }, i) => palette[i]?.name === name && palette[i].css === css);
+    // Colors are only appended: what is there stays, and with it the focus and the place in the list.
+    if (!same) this.#palette.replaceChildren();
+    if (!same) this.#inputs = [];
+    this.#palette.append(...palette.slice(this.#inputs.length).map((color) => this.#swatch(color, this.#inputs.length)));
+    this.#colors = palette;
+    const [most, few] = palette.length > 64 ? [24, 12] : palette.length > 32 ? [16, 12] : [16, 8];
     this.#palette.style.setProperty('--columns', String(columns(palette.length, most)));
-    this.#palette.style.setProperty('--columns-few', String(columns(palette.length, most / 2)));
-    this.#inputs = [];
-    this.#palette.replaceChildren(...palette.map((color, index) => this.#swatch(color, index)));
+    this.#palette.style.setProperty('--columns-few', String(columns(palette.length, few)));
+    this.#palette.style.setProperty('--columns-flat', String(columns(palette.length, 16)));
   }
 
   /** @param {number | null} index */
@@ -93,7 +100,7 @@ export class Dock {
   /** @param {Color} color @param {number} index */
   #swatch(color, index) {
     const label = document.createElement('label');
-    label.className = 'swatch';
+    label.className = `swatch ${luminance(color) > 0.8 ? 'pale' : luminance(color) < 0.03 ? 'deep' : ''}`;
     label.title = color.name;
     label.style.setProperty('--color', color.css);
     const input = document.createElement('input');

@@ -1,5 +1,6 @@
 // What the player does with the canvas: a color, a pixel that is aimed at, and what a tap, a key or a held finger means now.
 
+import { buzz } from './alarm.js';
 import { SCALE_CLOSE, SCALE_HIT } from './camera.js';
 import { hasPixel } from './geom.js';
 
@@ -96,7 +97,8 @@ export class Hand {
 
   /** @param {Point} at @param {boolean} touch */
   doubleTap(at, touch) {
-    if (this.color !== null && !touch) {
+    // Who places with each tap places two pixels with two.
+    if (this.color !== null && (!touch || !this.confirms(touch))) {
       this.tap(at, touch);
       return;
     }
@@ -110,7 +112,7 @@ export class Hand {
     const pixel = this.deps.screen.pixelAt(at);
     if (!pixel) return;
     this.kind = touch ? 'touch' : 'mouse';
-    if (touch) navigator.vibrate?.(8);
+    if (touch) buzz(8);
     this.open = false;
     if (touch || this.color === null) this.aim = pixel;
     this.#look(pixel);

@@ -41,6 +41,9 @@ const HELD = {
   KeyE: ['zoom', 1],
 };
 
+/** Keys that go on as long as they are held. */
+const REPEATED = /^(Arrow|[-+=_[\],.]$)/;
+
 /** @type {Record<string, [number, number]>} */
 const STEPS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
 
@@ -48,6 +51,8 @@ const STEPS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowD
 export function bindPointer(element, commands) {
   const gestures = new Gestures();
   let waiting = 0;
+  /** What was pressed last: a mouse, a finger, a pen. */
+  let pressed = '';
   /** @param {MouseEvent} event @returns {Point} */
   const at = (event) => ({ x: event.clientX, y: event.clientY });
 
@@ -65,6 +70,7 @@ export function bindPointer(element, commands) {
   };
 
   element.addEventListener('pointerdown', (event) => {
+    pressed = event.pointerType;
     if (event.button === 1) commands.pick(at(event));
     if (event.button > 0) return;
     element.setPointerCapture(event.pointerId);
@@ -78,11 +84,19 @@ export function bindPointer(element, commands) {
     if (event.pointerType === 'mouse') commands.hover(gestures.dragging ? null : at(event));
   });
   element.addEventListener('pointerup', (event) => run(gestures.up(event.pointerId, at(event), event.timeStamp)));
-  element.addEventListener('pointercancel', (event) => gestures.cancel(event.pointerId));
+  element.addEventListener('pointercancel', (event) => {
+    gestures.cancel(event.pointerId);
+    commands.drag(gestures.dragging);
+  });
   element.addEventListener('pointerleave', () => commands.hover(null));
   element.addEventListener('contextmenu', (event) => {
     event.preventDefault();
-    if (!gestures.active) commands.cancel();
+    // Of a finger that stays, or of the menu key, it means nothing here.
+    if (pressed !== 'mouse' || (event.button !== 2 && !gestures.active)) return;
+    // Control and a click, on a Mac: the press has begun as one of the left button.
+    gestures.reset();
+    commands.drag(false);
+    commands.cancel();
   });
   element.addEventListener(
     'wheel',
@@ -106,24 +120,47 @@ export function bindKeys(window, commands) {
     }
     commands.held(held);
   };
+  const release = () => {
+    down.clear();
+    tell();
+  };
 
   window.addEventListener('keydown', (event) => {
+    // A Mac tells of no key that is let go while Command is down.
+    if (event.key === 'Meta') release();
     if (event.ctrlKey || event.metaKey || event.altKey) return;
     if (event.target instanceof Element && event.target.closest('dialog')) return;
     if (event.code in HELD) {
       down.add(event.code);
       tell();
-    } else if (press(event, commands)) {
+    } else if ((!event.repeat || REPEATED.test(event.key)) && press(event, commands)) {
       event.preventDefault();
     }
   });
   window.addEventListener('keyup', (event) => {
     if (down.delete(event.code)) tell();
   });
-  window.addEventListener('blur', () => {
-    down.clear();
-    tell();
-  });
+  window.addEventListener('blur', release);
+}
+
+/**
+ * The letter of a key: as it is written on it, or, where the script is another one, where it would be on a Latin keyboard.
+ * @param {{ key: string, code: string }} event
+ */
+export function letterOf({ key, code }) {
+  if (/^[\x20-\x7e]$/.test(key)) return key.toLowerCase();
+  return key.length === 1 && /^Key/.test(code) ? code.slice(3).toLowerCase() : '';
+}
+
+/**
+ * The color of a digit: keys by their place, for not all keyboards have digits there without Shift; of the second ten with Shift, unless
+ * that is how the digit itself is typed.
+ * @param {{ key: string, code: string, shiftKey: boolean }} event @returns {number | null} index
+ */
+export function digitColor({ key, code, shiftKey }) {
+  const typed = /^\d$/.test(key) ? key : /^Digit(\d)$/.exec(code)?.[1];
+  if (typed === undefined) return null;
+  return ((Number(typed) + 9) % 10) + (shiftKey && typed !== key ? 10 : 0);
 }
 
 /** @param {KeyboardEvent} event @param {Commands} commands @returns {boolean} whether it meant something here */
@@ -131,27 +168,27 @@ function press(event, commands) {
   const element = event.target instanceof Element ? event.target : null;
   const onSwatch = element instanceof HTMLInputElement;
   const onButton = element instanceof HTMLButtonElement || element instanceof HTMLAnchorElement;
-  if (event.code in STEPS && !onSwatch) {
-    const [dx, dy] = STEPS[event.code];
+  const { key } = event;
+  const letter = letterOf(event);
+  if (key in STEPS && !onSwatch) {
+    const [dx, dy] = STEPS[key];
     commands.step(dx * (event.shiftKey ? 10 : 1), dy * (event.shiftKey ? 10 : 1));
     return true;
   }
-  const digit = /^(?:Digit|Numpad)(\d)$/.exec(event.code);
-  if (digit) {
-    commands.color(((Number(digit[1]) + 9) % 10) + (event.shiftKey ? 10 : 0));
-    return true;
-  }
-  if (event.key === '[' || event.key === ']') commands.otherColor(event.key === '[' ? -1 : 1);
-  else if (event.key === '+' || event.key === '=') commands.zoom(null, 1.5, true);
-  else if (event.key === '-' || event.key === '_') commands.zoom(null, 1 / 1.5, true);
-  else if (event.key === 'Home') commands.fit();
-  else if (event.key === '?') commands.help();
-  else if (event.code === 'KeyI') commands.inspect();
-  else if (event.code === 'KeyC') commands.pick(null);
-  else if (event.code === 'KeyH') commands.heat();
-  else if (event.code === 'KeyM') commands.map();
-  else if (event.key === 'Escape') commands.cancel();
-  else if (event.key === 'Enter' && !onButton) commands.place();
+  const color = digitColor(event);
+  if (color !== null) commands.color(color);
+  else if (letter === '[' || letter === ',') commands.otherColor(-1);
+  else if (letter === ']' || letter === '.') commands.otherColor(1);
+  else if (key === '+' || key === '=') commands.zoom(null, 1.5, true);
+  else if (key === '-' || key === '_') commands.zoom(null, 1 / 1.5, true);
+  else if (key === 'Home') commands.fit();
+  else if (key === '?') commands.help();
+  else if (letter === 'i') commands.inspect();
+  else if (letter === 'c') commands.pick(null);
+  else if (letter === 'h') commands.heat();
+  else if (letter === 'm') commands.map();
+  else if (key === 'Escape') commands.cancel();
+  else if (key === 'Enter' && !onButton) commands.place();
   else return false;
   return true;
 }

@@ -128,6 +128,11 @@ export class Placing {
     this.live = false;
   }
 
+  /** The player has placed in another window; whatever this one has sent is decided by the server. @param {number} now @param {number} waitMs */
+  waits(now, waitMs) {
+    if (waitMs > remaining(this.cooldown, now)) this.cooldown = started(now, waitMs, this.cooldownMs);
+  }
+
   /**
    * @param {number} now
    * @param {{ code: number, x: number, y: number, nonce: number, nextNonce: number, waitMs: number, seq: number }} verdict

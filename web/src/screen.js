@@ -29,6 +29,9 @@ export class Screen {
   /** @type {import('./renderer.js').Look} */
   #look = { vacant: [1, 1, 1, 1], shadow: 0 };
   #ratio = 1;
+  /** The device pixels of the canvas, where the browser tells them: a side need not be a whole number of them. @type {number[]} */
+  #exact = [0, 0];
+  #drawn = [0, 0];
   #asked = false;
   #redraw = true;
   /** Whether frames come too slowly for all that could be drawn; looked at anew after each rest. */
@@ -47,7 +50,8 @@ export class Screen {
     };
     this.renderer = createRenderer(element, lost, new URLSearchParams(location.search).get('renderer'));
     document.documentElement.dataset.renderer = this.renderer.kind;
-    new ResizeObserver(() => this.measure()).observe(element);
+    this.#observe();
+    this.#followRatio();
     DARK.addEventListener('change', () => this.#theme());
     CALM.addEventListener('change', () => (this.motion.calm = CALM.matches));
     this.motion.calm = CALM.matches;
@@ -81,11 +85,38 @@ export class Screen {
     const { clientWidth: width, clientHeight: height } = this.element;
     const { top, bottom } = this.events.covered();
     this.#ratio = window.devicePixelRatio || 1;
-    this.renderer.resize(Math.round(width * this.#ratio), Math.round(height * this.#ratio));
+    const [w, h] = [width, height].map((side, i) => {
+      const about = Math.round(side * this.#ratio);
+      return Math.abs(this.#exact[i] - about) <= this.#ratio ? this.#exact[i] : about;
+    });
+    if (w !== this.#drawn[0] || h !== this.#drawn[1]) this.renderer.resize(w, h);
+    this.#drawn = [w, h];
     this.motion.setScreen(width, height, top, bottom);
     // Drawn at once: a canvas that was resized is empty.
     this.#redraw = true;
     this.#frame(performance.now());
+  }
+
+  #observe() {
+    const observer = new ResizeObserver((entries) => {
+      const [size] = entries[entries.length - 1].devicePixelContentBoxSize ?? [];
+      if (size) this.#exact = [size.inlineSize, size.blockSize];
+      this.measure();
+    });
+    try {
+      observer.observe(this.element, { box: 'device-pixel-content-box' });
+    } catch {
+      observer.observe(this.element); // Safari does not tell
+    }
+  }
+
+  /** The window goes to another screen, or the page is zoomed: its size in CSS pixels may stay the same. */
+  #followRatio() {
+    const query = matchMedia(`(resolution: ${window.devicePixelRatio}dppx)`);
+    query.addEventListener('change', () => {
+      this.measure();
+      this.#followRatio();
+    }, { once: true });
   }
 
   /** Asks for a frame in which the canvas is drawn. */

@@ -43,8 +43,13 @@ export class Settings {
   constructor(store, changed) {
     this.#store = store;
     this.changed = changed;
+    this.read();
+  }
+
+  /** As they are stored: another window may have chosen. */
+  read() {
     try {
-      this.now = parseChoices(store().getItem(STORED));
+      this.now = parseChoices(this.#store().getItem(STORED));
     } catch {
       // then they last as long as the page
     }

@@ -1,6 +1,7 @@
 // The two sheets that come when they are asked for: the menu (name, placing, telling, showing) and the help. Both are dialogs of the
 // browser, which keeps the focus in them and gives it back.
 
+import { buzz } from './alarm.js';
 import { eraseMe, me, NameError } from './api.js';
 import { about, LANGUAGES, say, setLanguage, stored } from './words.js';
 
@@ -21,12 +22,12 @@ const input = (id) => /** @type {HTMLInputElement} */ (byId(id));
 /** @param {string} id */
 const dialog = (id) => /** @type {HTMLDialogElement} */ (byId(id));
 
-/** Gestures and keys, as the help lists them. @type {[import('./words.js').Key, string[]][]} */
+/** Gestures and keys, as the help lists them; a key that counts by its place has the name of that. @type {[import('./words.js').Key, string[]][]} */
 const KEYS = [
-  ['help.move', ['←', '↑', '↓', '→', 'W', 'A', 'S', 'D']],
-  ['help.zoom', ['+', '−', 'Q', 'E']],
+  ['help.move', ['←', '↑', '↓', '→', 'KeyW', 'KeyA', 'KeyS', 'KeyD']],
+  ['help.zoom', ['+', '−', 'KeyQ', 'KeyE']],
   ['help.fit', ['Home']],
-  ['help.color', ['1', '–', '0', '[', ']']],
+  ['help.color', ['1', '–', '0', ',', '.']],
   ['help.pick', ['C']],
   ['help.aim', ['←', '↑', '↓', '→']],
   ['help.place', ['Enter']],
@@ -60,7 +61,14 @@ export class Sheets {
       });
     }
     this.#bindMenu();
-    byId('keys').replaceChildren(...KEYS.flatMap(([key, caps]) => keyRow(say(key), caps)));
+    byId('keys').replaceChildren(...KEYS.map(([key, caps]) => keyRow(say(key), caps)));
+    window.addEventListener('keydown', (event) => this.#typed(event));
+  }
+
+  /** There is a keyboard, and this is what is written on one of its keys. @param {KeyboardEvent} event */
+  #typed({ code, key }) {
+    document.documentElement.classList.add('keys');
+    if (/^\p{L}$/u.test(key)) nameKey(code, key);
   }
 
   get open() {
@@ -76,7 +84,19 @@ export class Sheets {
 
   help() {
     this.#menu.close();
-    if (!this.#help.open) this.#help.showModal();
+    if (this.#help.open) return;
+    this.#help.showModal();
+    // Where the browser tells, also before a key was pressed.
+    /** @type {any} */ (navigator).keyboard?.getLayoutMap?.().then(
+      (/** @type {Map<string, string>} */ keys) => keys.forEach((key, code) => nameKey(code, key)),
+      () => {},
+    );
+  }
+
+  /** The player has another name since, by another window. @param {string} name */
+  called(name) {
+    this.name = name;
+    byId('me').textContent = name;
   }
 
   /** Asks what the player is called, where that is not known yet. */
@@ -119,7 +139,7 @@ export class Sheets {
     }
     this.deps.settings.set(name, on);
     if (name === 'sound' && on) this.deps.sound();
-    if (name === 'vibrate' && on) navigator.vibrate?.(20);
+    if (name === 'vibrate' && on) buzz(20);
   }
 
   /** The switches as they stand. */
@@ -183,8 +203,17 @@ function keyRow(text, caps) {
   const keys = document.createElement('dd');
   for (const cap of caps) {
     const key = document.createElement(cap === '–' ? 'span' : 'kbd');
-    key.textContent = cap;
+    const code = /^Key/.test(cap);
+    key.textContent = code ? cap.slice(3) : cap;
+    if (code) key.dataset.code = cap;
     keys.append(key);
   }
-  return [what, keys];
+  const row = document.createElement('div');
+  row.append(what, keys);
+  return row;
+}
+
+/** What is written on a key that counts by its place. @param {string} code @param {string} key */
+function nameKey(code, key) {
+  for (const it of document.querySelectorAll(`kbd[data-code="${CSS.escape(code)}"]`)) it.textContent = key.toUpperCase();
 }

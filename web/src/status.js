@@ -45,11 +45,10 @@ export function describe({ connection, offline, readOnly, online, now, heard }) 
 /** @param {StatusState} state */
 export function showStatus(state) {
   const { face, text } = describe(state);
-  const words = byId('state-text');
   byId('status').dataset.face = face;
   // Counting seconds and people is not for the ear.
   byId('state').setAttribute('aria-live', face === 'live' || face === 'waiting' || face === 'refused' ? 'off' : 'polite');
-  if (words.textContent !== text) words.textContent = text;
+  write('state-text', text);
 }
 
 /**
@@ -59,13 +58,18 @@ export function showStatus(state) {
 export function showPlace(place, color) {
   byId('place').hidden = place === null;
   if (place === null) return;
-  const text = `${coords(place.x, place.y)}  ·  ${leftToRight(`${zoomText(place.scale)}×`)}`;
-  const words = byId('place-text');
-  if (words.textContent !== text) words.textContent = text;
+  write('place-at', coords(place.x, place.y));
+  write('place-zoom', `  ·  ${leftToRight(`${zoomText(place.scale)}×`)}`);
   const chip = byId('place-color');
   chip.hidden = color === null;
   if (color) chip.style.backgroundColor = color.css;
   byId('place').title = color ? color.name : say('copyLink');
+}
+
+/** @param {string} id @param {string} text */
+function write(id, text) {
+  const element = byId(id);
+  if (element.textContent !== text) element.textContent = text;
 }
 
 /** @param {number} scale */
@@ -117,6 +121,9 @@ export function stop(reason, way) {
     byId('veil-title').textContent = say('stopped.title');
     byId('veil-text').textContent = say(/** @type {import('./words.js').Key} */ (`stopped.${reason}`));
   }
+  // Nothing else can be reached: neither what lies below, nor a sheet that would lie above.
+  for (const it of document.querySelectorAll('dialog')) it.close();
+  for (const it of document.body.children) if (it instanceof HTMLElement && it.id !== 'veil') it.inert = true;
   byId('veil').hidden = false;
   if (way) byId('veil-reload').textContent = say(way.label);
   byId('veil-reload').onclick = way?.run ?? (() => location.reload());

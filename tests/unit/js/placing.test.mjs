@@ -186,3 +186,15 @@ test('read-only and no connection are obstacles of their own', () => {
   placing.disconnected();
   assert.equal(placing.obstacle(0), 'notConnected');
 });
+
+test('another window of the player has placed: the longer wait counts, and a draw that is on its way stays', () => {
+  const placing = live();
+  const [{ draw }] = placing.draw(0, 1, 1, 1);
+  placing.waits(10, 4000);
+  assert.equal(remaining(placing.cooldown, 10), 4000);
+  placing.waits(20, 1000);
+  assert.equal(remaining(placing.cooldown, 20), 3990);
+  assert.equal(placing.obstacle(20), 'cooldown');
+  assert.deepEqual(types(placing.verdict(30, verdict(draw, COOLDOWN, { nextNonce: 9, waitMs: 3900 }), at(0))), ['rolledBack cooldown']);
+  assert.equal(remaining(placing.cooldown, 30), 3900, 'the server knows better');
+});

@@ -100,6 +100,7 @@ export default {
   historyAsking: 'Wer hat ihn gesetzt? …',
   historyFailed: 'Wer ihn gesetzt hat, ist gerade nicht lesbar.',
   neverPlaced: 'Hier hat noch niemand gesetzt.',
+  earlier: 'Frühere',
 
   // ---- The settings ----
   you: 'Du',
@@ -142,7 +143,8 @@ export default {
   'help.hands': 'Maus und Finger',
   'help.drag': 'Ziehen bewegt. Rad, zwei Finger oder Doppeltipp zoomen.',
   'help.tap': 'Eine Farbe wählen, dann ein Pixel antippen.',
-  'help.hold': 'Ein Pixel halten oder mit der Maus darauf bleiben: wer es wann gesetzt hat.',
+  'help.hold': 'Ein Pixel halten: wer es wann gesetzt hat.',
+  'help.rest': 'Ohne gewählte Farbe sagt das auch ein Klick oder die ruhende Maus.',
   'help.right': 'Die rechte Taste nimmt zurück, die mittlere nimmt eine Farbe auf.',
   'help.keys': 'Tasten',
   'help.move': 'Ausschnitt bewegen',

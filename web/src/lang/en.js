@@ -107,6 +107,7 @@ export default {
   historyAsking: 'Asking who placed it…',
   historyFailed: 'Who placed it cannot be read right now.',
   neverPlaced: 'Nobody has placed here yet.',
+  earlier: 'Earlier ones',
 
   // ---- The settings ----
   you: 'You',
@@ -149,7 +150,8 @@ export default {
   'help.hands': 'Mouse and fingers',
   'help.drag': 'Drag to move. Wheel, pinch or double tap to zoom.',
   'help.tap': 'Pick a color, then tap a pixel to place it there.',
-  'help.hold': 'Hold a pixel, or rest the mouse on it: who placed it, and when.',
+  'help.hold': 'Hold a pixel: who placed it, and when.',
+  'help.rest': 'With no color chosen, a click or a resting mouse tells that too.',
   'help.right': 'The right button takes back, the middle one picks up a color.',
   'help.keys': 'Keys',
   'help.move': 'Move the view',

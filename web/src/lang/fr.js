@@ -100,6 +100,7 @@ export default {
   historyAsking: 'Recherche de l’auteur…',
   historyFailed: 'Impossible de savoir pour l’instant qui l’a posé.',
   neverPlaced: 'Personne n’a encore rien posé ici.',
+  earlier: 'Les précédents',
 
   // ---- The settings ----
   you: 'Vous',
@@ -142,7 +143,8 @@ export default {
   'help.hands': 'Souris et doigts',
   'help.drag': 'Glisser pour se déplacer. Molette, pincement ou double toucher pour zoomer.',
   'help.tap': 'Choisir une couleur, puis toucher un pixel pour l’y poser.',
-  'help.hold': 'Maintenir un pixel, ou y laisser la souris : qui l’a posé, et quand.',
+  'help.hold': 'Maintenir un pixel : qui l’a posé, et quand.',
+  'help.rest': 'Sans couleur choisie, un clic ou la souris au repos le dit aussi.',
   'help.right': 'Le bouton droit annule, celui du milieu prélève une couleur.',
   'help.keys': 'Touches',
   'help.move': 'Déplacer la vue',
