@@ -7,6 +7,7 @@ import signal
 import ssl
 import subprocess
 import time
+import urllib.error
 import urllib.parse
 import urllib.request
 from pathlib import Path
@@ -18,10 +19,17 @@ from tessera.procs import build_dir, wait_until
 ROOT = Path(__file__).resolve().parents[2]
 PORT = 8443
 ADDRESS = f"127.0.0.1:{PORT}"
+HTTP_PORT = 8080
 SERVICES = ("redis", "shard", "gateway", "balancer")  # in the order in which they are started
 SETTINGS = {
+    # What the README proposes, but for ports and names.
+    "COMPOSE_PROFILES": "http,monitoring",
     "PORT": str(PORT),
+    "HTTP_PORT": str(HTTP_PORT),
     "TLS": "on",
+    "HTTPS_REDIRECT": "on",
+    "HTTPS_PORT": str(PORT),
+    "HSTS": "17520h",
     "COOLDOWN": "500ms",
     "WIDTH": "600",
     "HEIGHT": "300",
@@ -96,11 +104,6 @@ class Compose:
         if len(self.containers("gateway")) != 2 or len(self.containers("shard")) != 2 or not all(c.healthy() for c in self.containers()):
             self.up()
 
-    def watch(self):
-        """Prometheus, from now on. Grafana's image is not made here, and cannot be pulled."""
-        self("up", "-d", "prometheus")
-        self.wait_healthy(prometheus=1)
-
     def hang_up(self):
         """Has the gateways read certificate and keys again."""
         self("kill", "-s", "HUP", "gateway")
@@ -109,7 +112,7 @@ class Compose:
         return self("run", "--rm", "-T", "secrets", "tessera-secrets", *argv, **options)
 
     def down(self):
-        self("--profile", "monitoring", "down", "-v", "-t", "5")
+        self("down", "-v", "-t", "5")
 
     def containers(self, *services):
         """Those that run, of these services or of all."""
@@ -122,8 +125,8 @@ class Compose:
         return container
 
     def wait_healthy(self, **counts):
-        """So many of each service, all well, the balancer and Redis among them."""
-        wanted = {"redis": 1, "balancer": 1, **counts}
+        """So many of each service, all well, those that are one each among them."""
+        wanted = {"redis": 1, "balancer": 1, "http": 1, "prometheus": 1, **counts}
 
         def well():
             for service, count in wanted.items():
@@ -165,6 +168,20 @@ class Compose:
         password = self.secret("redis", "admin_password").read_text().strip()
         client = redis.Redis(self.one("redis").address("back"), username="admin", password=password, socket_timeout=20)
         return Canvas.read(client)
+
+
+def head(url):
+    """(status, headers) of an answer that is not followed, from whoever has the certificate."""
+    class Stay(urllib.request.HTTPRedirectHandler):
+        def redirect_request(self, *_):
+            return None
+
+    opener = urllib.request.build_opener(Stay, urllib.request.HTTPSHandler(context=ssl._create_unverified_context()))
+    try:
+        with opener.open(url, timeout=10) as reply:
+            return reply.status, reply.headers
+    except urllib.error.HTTPError as reply:
+        return reply.code, reply.headers
 
 
 class Players:

@@ -16,7 +16,6 @@ def compose():
     cluster = Compose()
     try:
         cluster.up()
-        cluster.watch()
         yield cluster
     except BaseException:
         print(cluster("logs", "--no-color", "--tail=40", check=False))

@@ -3,8 +3,9 @@
 import json
 import os
 import signal
+import subprocess
 
-from compose import SERVICES, run
+from compose import ADDRESS, HTTP_PORT, PORT, ROOT, SERVICES, head, run
 from tessera.procs import wait_until
 
 
@@ -15,8 +16,9 @@ def test_only_the_port_of_the_balancer_is_published(compose):
         hosts = {(host["HostIp"], host["HostPort"]) for bound in ports.values() for host in bound or ()}
         if hosts:
             published[container.name] = hosts
-    port = os.environ["PORT"]
+    port, http = os.environ["PORT"], os.environ["HTTP_PORT"]
     assert published == {"tessera_balancer_1": {("0.0.0.0", port), ("::", port)},
+                         "tessera_http_1": {("0.0.0.0", http), ("::", http)},
                          "tessera_prometheus_1": {("127.0.0.1", os.environ["MONITORING_PORT"])}}
 
 
@@ -28,7 +30,15 @@ def test_only_what_is_published_has_a_way_out(compose):
     for container in compose.containers():
         for name in set(container.inspect()["NetworkSettings"]["Networks"]) & set(open_to):
             open_to[name].add(container.name)
-    assert open_to == {"tessera_public": {"tessera_balancer_1"}, "tessera_monitoring": {"tessera_prometheus_1"}}
+    assert open_to == {"tessera_public": {"tessera_balancer_1", "tessera_http_1"}, "tessera_monitoring": {"tessera_prometheus_1"}}
+
+
+def test_plain_http_is_sent_to_https(compose):
+    for port in (PORT, HTTP_PORT):
+        status, headers = head(f"http://127.0.0.1:{port}/?x=1&y=2")
+        assert (status, headers["Location"]) == (308, f"https://{ADDRESS}/?x=1&y=2")
+    status, headers = head(f"https://{ADDRESS}/")
+    assert (status, headers["Strict-Transport-Security"]) == (200, "max-age=63072000")
 
 
 def test_what_was_drawn_after_a_backup_is_gone_after_its_restore(compose, players):
@@ -56,7 +66,8 @@ def test_gateways_and_shards_come_and_go(compose, players):
 
 
 def test_each_container_is_killed(compose, players):
-    """As by a crash: kill -9 from outside; the engine starts them again."""
+    """As by a crash: kill -9 from outside; the engine starts them again, gateways that were sent a HUP, too."""
+    compose.hang_up()
     for container in compose.containers(*SERVICES):
         before = container.state()["StartedAt"]
         os.kill(container.program(), signal.SIGKILL)
@@ -66,12 +77,15 @@ def test_each_container_is_killed(compose, players):
 
 
 def test_each_service_is_recreated(compose, players):
-    """deploy/roll, as after a new version: every container is another one afterwards."""
-    before = {container.id for container in compose.containers(*SERVICES)}
-    for service in SERVICES:
-        run("deploy/roll", service, env={**os.environ, "COMPOSE": "docker-compose"})
-        players.progress(f"{service} was recreated")
+    """deploy/roll all, as after a new version: every container is another one afterwards."""
+    before = {container.id for container in compose.containers()}
+    rolling = subprocess.Popen(["deploy/roll", "all"], cwd=ROOT, env={**os.environ, "COMPOSE": "docker-compose"},
+                               text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    for line in rolling.stdout:
+        if line.startswith("roll: "):
+            players.progress(line)
+    assert rolling.wait() == 0
     compose.wait_healthy(gateway=2, shard=2)
-    after = {container.id for container in compose.containers(*SERVICES)}
-    assert len(after) == len(before) == 6 and not before & after
+    after = {container.id for container in compose.containers()}
+    assert len(after) == len(before) == 8 and not before & after
     players.stop()

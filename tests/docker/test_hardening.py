@@ -21,7 +21,7 @@ def test_no_process_is_root_or_may_become_it(compose):
             assert status["NoNewPrivs"].strip() == "1", container.name
             assert "ro" in root_options(pid), container.name
             checked += 1
-    assert checked >= 14  # seven containers, each with docker-init and its program
+    assert checked >= 16  # eight containers, each with docker-init and its program
 
 
 def test_nothing_can_be_written_but_volumes(compose):
@@ -49,6 +49,7 @@ def test_secrets_are_seen_by_those_who_need_them(compose):
         assert all("_FILE=/secrets/" in word for word in environment), environment
     assert seen == {
         "balancer": set(),
+        "http": set(),
         "prometheus": set(),
         "redis": {"admin_password", "users.acl"},
         "shard": {"cluster_secret", "redis_password", "admin_secret"},
