@@ -38,7 +38,9 @@ RUN apt-get update \
 USER tessera
 VOLUME /prometheus
 CMD ["prometheus", "--config.file=/etc/prometheus/prometheus.yml", "--storage.tsdb.path=/prometheus", \
-     "--storage.tsdb.retention.time=15d", "--storage.tsdb.retention.size=5GB", "--web.listen-address=:9090"]
+     "--storage.tsdb.retention.time=15d", "--storage.tsdb.retention.size=5GB", "--web.listen-address=:9090", \
+     # Three scrapes: what a process said that is gone must not outlast a restart of Prometheus, nor keep an alert from firing.
+     "--query.lookback-delta=30s"]
 
 FROM debian:bookworm-slim AS build
 RUN apt-get update \

@@ -1,9 +1,11 @@
 """Prometheus finds all processes, its rules are in order, and each question of the dashboard has an answer."""
 
 import json
+import re
+import urllib.request
 
 import yaml
-from compose import ROOT
+from compose import ROOT, SETTINGS
 from tessera.procs import wait_until
 
 MONITORING = ROOT / "deploy" / "monitoring"
@@ -19,6 +21,15 @@ def test_all_processes_are_found(compose):
     compose.settle()
     wanted = ["balancer", "gateway", "gateway", "shard", "shard"]
     wait_until(lambda: _targets(compose) == (wanted, []), 60, "all targets up, and none that is gone")
+
+
+def test_its_page_has_the_alerts(compose):
+    """As the README says: the page, and there Alerts, wherever this version of Prometheus has it."""
+    page = f"http://127.0.0.1:{SETTINGS['MONITORING_PORT']}"
+    with urllib.request.urlopen(f"{page}/", timeout=10) as reply:
+        alerts = re.search(r'href="([^"]*/alerts)"', reply.read().decode())[1]
+    with urllib.request.urlopen(f"{page}{alerts}", timeout=10) as reply:
+        assert "NobodyComesIn" in reply.read().decode()
 
 
 def test_rules_are_loaded_and_in_order(compose):
