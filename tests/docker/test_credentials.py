@@ -42,6 +42,17 @@ def test_the_certificate_that_is_made_names_what_was_asked_for(compose):
     assert "DNS:localhost, IP Address:127.0.0.1" in text and "prime256v1" in text and "CA:FALSE" in text
 
 
+def test_it_is_made_anew_for_other_names(compose):
+    """Who looks at it first and puts names into .env later must not be left with the one for localhost."""
+    made = compose.secret("gateway", "tls_cert.pem").read_text()
+    compose.secrets()
+    assert compose.secret("gateway", "tls_cert.pem").read_text() == made
+    compose("run", "--rm", "-T", "-e", "TLS_NAMES=place.example.org,::1", "secrets")
+    text = run("openssl", "x509", "-noout", "-ext", "subjectAltName", "-in", compose.secret("gateway", "tls_cert.pem"))
+    assert "DNS:place.example.org, IP Address:0:0:0:0:0:0:0:1" in text
+    compose.hang_up()
+
+
 def test_a_certificate_is_replaced_while_people_draw(compose, players, tmp_path):
     before = certificates()
     assert len(before) == 1
@@ -49,6 +60,7 @@ def test_a_certificate_is_replaced_while_people_draw(compose, players, tmp_path)
     compose.secrets("certificate", input=pem)
     compose.hang_up()
     new = (tmp_path / "cert.pem").read_text()
+    compose.secrets()  # as each `up` does: what was given stays
     wait_until(lambda: certificates() == {new}, 10, "all gateways show the new certificate")
     # Now it can be verified, too, as a browser would.
     context = ssl.create_default_context(cafile=tmp_path / "cert.pem")
@@ -71,7 +83,7 @@ def test_what_is_no_certificate_is_refused(compose, tmp_path):
     assert not list(compose.secret("gateway", ".").glob("*.new"))
 
 
-def test_keys_are_rotated_while_people_draw(compose, players):
+def test_keys_are_rotated_while_people_draw(compose, players, tmp_path):
     user, old = session()
     compose.secrets("ticket-key")
     for step in ("add", "use"):
@@ -87,5 +99,10 @@ def test_keys_are_rotated_while_people_draw(compose, players):
     if kid(renewed) != kid(old):
         assert session(renewed)[0] == user
     assert len(compose.secret("gateway", "tls_ticket_keys").read_text().split()) == 2
+    # What another machine is given, so that people stay who they are, is all of it.
+    files = "docker-compose run --rm -T --entrypoint tar secrets -cC /secrets gateway"
+    there = "docker-compose run --rm -T --entrypoint tar secrets -xC /secrets"
+    run("sh", "-c", f"{files} >{tmp_path}/keys.tar && {there} <{tmp_path}/keys.tar")
+    assert {"gateway/token_keys", "gateway/tls_cert.pem", "gateway/tls_key.pem"} <= set(run("tar", "tf", tmp_path / "keys.tar").split())
     players.progress("the old key was dropped")
     assert players.stop()["reconnects"] == 0
