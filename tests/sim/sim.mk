@@ -41,7 +41,7 @@ $(OUT)/sim: $(call sim_o,$(sim_objs) $(sim_common_objs)) $(OUT)/obj/tests/sim/al
 	@echo "  LD $@"
 	$(Q)$(CC) $(LDFLAGS) -o $@ $^ -lwslay -lz -lm
 
-sim_diff_objs := tests/sim/diff tests/sim/db tests/sim/db_scripts tests/sim/db_command tests/sim/db_place tests/sim/reply tests/sim/mutant \
+sim_diff_objs := tests/sim/diff tests/sim/diff_call tests/sim/diff_random tests/sim/db tests/sim/db_scripts tests/sim/db_command tests/sim/db_place tests/sim/reply tests/sim/mutant \
                  tests/unit/redis_server $(sim_common_objs)
 
 $(OUT)/sim-diff: $(call sim_o,$(sim_diff_objs))
