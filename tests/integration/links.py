@@ -67,7 +67,7 @@ def draw_bytes(draw_id, user, x, y, color, nonce, connection=1, kind=1, address=
 class Link:
     def __init__(self, address, secret=SECRET, gateway=7, shake=True):
         host, port = address.rsplit(":", 1)
-        self.socket = socket.create_connection((host, int(port)), timeout=5)
+        self.socket = socket.create_connection((host, int(port)), timeout=20)
         self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.buffer = b""
         self.open = True
@@ -157,7 +157,7 @@ class Link:
         self.socket.close()
 
 
-def closed(link, seconds=2.0):
+def closed(link, seconds=10.0):
     deadline = time.monotonic() + seconds
     while link.open and time.monotonic() < deadline:
         link.poll(0.1)

@@ -47,7 +47,7 @@ class Shard:
             self.process.kill()
         self.process.wait()
 
-    def terminate(self, seconds=5):
+    def terminate(self, seconds=20):
         """SIGTERM; returns the exit status."""
         self.process.send_signal(signal.SIGTERM)
         return self.process.wait(timeout=seconds)

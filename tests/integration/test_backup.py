@@ -67,7 +67,7 @@ def test_restore_of_a_backup_taken_under_load(make_cluster, rng):
         for client in clients:
             for tile in ALL:
                 at = canvas.positions[tile]
-                await client.until(lambda: client.replicas[tile].pos == at, 5, f"{tile} at {at}")
+                await client.until(lambda: client.replicas[tile].pos == at, 20, f"{tile} at {at}")
                 canvas.check_replica(tile, client.replicas[tile], "a client that was there all the time")
             assert client.open
         print(f"all {len(clients)} clients had it {time.monotonic() - started:.2f} s after the restore began")
@@ -129,7 +129,7 @@ def test_tiles_that_came_later_become_blank_and_settings_stay(make_cluster):
     assert (canvas.width, len(canvas.palette)) == (600, 33) and canvas.positions[1, 1].seq == canvas.positions[2, 0].seq == 0
     assert canvas.color_at(1, 1) == 1 and canvas.color_at(300, 300) == canvas.color_at(599, 1) == 0
     assert ctl("get", "announcement")["value"] == "stays"
-    wait_until(lambda: canvas.check_gateway(cluster.gateways[0]) is None, 5, "the gateway has it")
+    wait_until(lambda: canvas.check_gateway(cluster.gateways[0]) is None, 20, "the gateway has it")
     place((300, 300, 6), (1, 1, 32))
     assert cluster.canvas().positions[1, 1].seq == 1
 

@@ -51,7 +51,7 @@ def test_many_draws_every_screen_and_every_form_of_the_canvas_are_the_same(make_
             for client in (a, b):
                 for tile in tiles:
                     at_end = canvas.positions[tile]
-                    await client.until(lambda: client.replicas[tile].pos == at_end, 5, f"{tile} at {at_end}")
+                    await client.until(lambda: client.replicas[tile].pos == at_end, 20, f"{tile} at {at_end}")
                     canvas.check_replica(tile, client.replicas[tile], "client")
             return canvas
 
@@ -60,7 +60,7 @@ def test_many_draws_every_screen_and_every_form_of_the_canvas_are_the_same(make_
     assert all(canvas.color_at(x, y) == color for (x, y), color in last.items())
     assert len(canvas.all_placements()) == len(draws)
     for gateway in cluster.gateways:
-        wait_until(lambda: canvas.check_gateway(gateway) is None, 3, "the gateway's canvas is that of Redis")
+        wait_until(lambda: canvas.check_gateway(gateway) is None, 20, "the gateway's canvas is that of Redis")
         picture = png.read(gateway.get("/api/v1/canvas.png").body)
         palette = [tuple(bytes.fromhex(c["rgb"][1:])) for c in gateway.canvas()["palette"]]
         assert (picture.width, picture.height) == (600, 300)
@@ -156,14 +156,14 @@ def test_a_position_that_never_was_is_answered_with_a_snapshot(make_cluster):
                     stale.pos = wrong
                     stale.colors[9] = 9
                     async with Client(gateway.ws_url, a.token, [(0, 0)], replicas={(0, 0): stale}) as b:
-                        await b.until(lambda: stale.pos == now, 5, f"{wrong} comes to {now}")
+                        await b.until(lambda: stale.pos == now, 20, f"{wrong} comes to {now}")
                         assert stale.colors == a.replicas[0, 0].colors or wrong == NONE
             # In a living connection: RESUME.
             snapshots = a.snapshots
             a.replicas[0, 0].colors[77] = 9
             a.replicas[0, 0].pos = Position(1, 1)
             await a.resume({(0, 0): Position(1, 1)})
-            await a.until(lambda: a.snapshots == snapshots + 1, 5, "a snapshot")
+            await a.until(lambda: a.snapshots == snapshots + 1, 20, "a snapshot")
             assert a.replicas[0, 0].pos == now and a.replicas[0, 0].colors[77] == 0
 
     asyncio.run(run())

@@ -114,7 +114,7 @@ def test_the_limit_of_watched_tiles(make_cluster):
             await client.place(1, 1, 1)
             await client.sees(1, 1, 1)
             await client.watch(tiles[:257])  # longer than any message may be
-            await asyncio.wait_for(client.socket.wait_closed(), 5)
+            await asyncio.wait_for(client.socket.wait_closed(), 20)
             assert client.socket.close_code == 1009
 
     asyncio.run(run())

@@ -224,7 +224,7 @@ def test_lost_bus_messages_are_repaired(make_cluster):
             for tile in TILES:
                 try:
                     at_end = canvas.positions[tile]
-                    await watcher.until(lambda: watcher.replicas[tile].pos == at_end, 5, f"{tile} at {at_end}")
+                    await watcher.until(lambda: watcher.replicas[tile].pos == at_end, 20, f"{tile} at {at_end}")
                     canvas.check_replica(tile, watcher.replicas[tile], "watcher")
                 except Bad as e:
                     raise AssertionError(f"{e}; resumes {watcher.resumes}, snapshots {watcher.snapshots}") from e

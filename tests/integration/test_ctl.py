@@ -112,7 +112,7 @@ def test_settings_change_under_connected_players(make_cluster):
             await a.watch([*ALL, (2, 0), (0, 2), (2, 2)])
             await asyncio.sleep(0.25)
             await b.place(699, 512, 32)
-            await a.until(lambda: (2, 2) in a.replicas and a.replicas[2, 2].pos.seq == 1, 5, "the new tile")
+            await a.until(lambda: (2, 2) in a.replicas and a.replicas[2, 2].pos.seq == 1, 20, "the new tile")
             await a.sees(4, 1, 32)  # what was there has not moved
             assert a.open and b.open and a.resumes == b.resumes == 0
 
@@ -256,7 +256,7 @@ def test_a_draw_repeated_over_a_change_of_the_rule_is_placed_once(make_cluster):
 
         async def rule(client, cooldown):
             result = await ask(ctl, "set", "cooldown", cooldown)
-            await client.until(lambda: client.config and client.config.version == result["version"], 5, "CONFIG")
+            await client.until(lambda: client.config and client.config.version == result["version"], 20, "CONFIG")
 
         async with again() as a:
             first = await a.draw(1, 1, 1, FIRST_COUNTED)

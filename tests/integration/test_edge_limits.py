@@ -99,21 +99,21 @@ def test_connections_per_address_and_in_all(edge):
         held.append(raw)
         assert got == 503
         held.pop(0).socket.close()
-        wait_until(lambda: metric(edge.tight.metrics, "tessera_gateway_clients") == 4, 5, "it is noticed")
+        wait_until(lambda: metric(edge.tight.metrics, "tessera_gateway_clients") == 4, 20, "it is noticed")
         raw, got = hello_through_proxy(edge.tight_proxy, token, "192.0.2.1")
         held.append(raw)
         assert got == 101
     finally:
         for raw in held:
             raw.socket.close()
-    wait_until(lambda: metric(edge.tight.metrics, "tessera_gateway_clients") == 0, 5, "all are gone")
+    wait_until(lambda: metric(edge.tight.metrics, "tessera_gateway_clients") == 0, 20, "all are gone")
     try:
         held = [hello_through_proxy(edge.tight_proxy, token, f"2001:db8:1:2::{i:x}") for i in range(4)]
         assert [got for _, got in held] == [101, 101, 101, 429]
     finally:
         for raw, _ in held:
             raw.socket.close()
-    wait_until(lambda: metric(edge.tight.metrics, "tessera_gateway_clients") == 0, 5, "all are gone")
+    wait_until(lambda: metric(edge.tight.metrics, "tessera_gateway_clients") == 0, 20, "all are gone")
 
 
 def test_sessions_per_minute(edge):

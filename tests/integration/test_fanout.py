@@ -65,7 +65,7 @@ def resident_kib(gateway):
         return next(int(line.split()[1]) for line in status if line.startswith("VmRSS:"))
 
 
-async def same_as_redis(cluster, clients, tiles, timeout=5):
+async def same_as_redis(cluster, clients, tiles, timeout=20):
     canvas = cluster.canvas()
     for client in clients:
         for tile in tiles:
@@ -138,7 +138,7 @@ def test_a_wrong_checksum_starts_the_tile_over(make_cluster):
             replica, before = client.replicas[0, 0], client.snapshots
             publish_position(cluster, (0, 0), replica.pos, checksum(replica.colors))
             publish_position(cluster, (0, 0), replica.pos, checksum(replica.colors) ^ 1)
-            await client.until(lambda: client.snapshots == before + 1, 5, "a snapshot")
+            await client.until(lambda: client.snapshots == before + 1, 20, "a snapshot")
             await same_as_redis(cluster, [client], ALL)
 
     asyncio.run(run())
@@ -244,7 +244,7 @@ def test_a_client_that_does_not_read_costs_a_position_and_not_a_copy(make_cluste
                     await client.until(lambda: client.replicas[tile].pos == at_end, 20, f"{tile} at {at_end}")
                     assert client.replicas[tile].colors == quick.replicas[tile].colors
                 assert client.resumes == 0
-            await quick.until(lambda: metric(gateway.metrics, "tessera_clients_lagging") == 0, 5, "nobody lags")
+            await quick.until(lambda: metric(gateway.metrics, "tessera_clients_lagging") == 0, 20, "nobody lags")
             await asyncio.gather(*(client.close() for client in slow))
 
     asyncio.run(run())
@@ -260,7 +260,7 @@ def test_many_clients_come_at_once(make_cluster, rng):
     async def run():
         token = gateway.session().token
         async with Client(gateway.ws_url, token, ALL) as player:
-            await player.until(lambda: player.snapshots == len(ALL), 5, "all tiles")
+            await player.until(lambda: player.snapshots == len(ALL), 20, "all tiles")
             clients = [Client(gateway.ws_url, token, ALL, replicas=quick_replicas(ALL)) for _ in range(150)]
             joins = asyncio.gather(*(client.connect() for client in clients))
             nonce = 0
@@ -291,12 +291,12 @@ def test_watch_limit(make_cluster):
     async def run():
         token = gateway.session().token
         async with Client(gateway.ws_url, token, tiles) as client:
-            await client.until(lambda: client.errors == [WATCH_LIMIT], 5, "an error")
+            await client.until(lambda: client.errors == [WATCH_LIMIT], 20, "an error")
             await client.watch(tiles[:6])
             await client.draw(5, 5, 1, 1)
             await client.sees(5, 5, 1)
             await client.watch(tiles)
-            await client.until(lambda: client.errors == [WATCH_LIMIT] * 2, 5, "another error")
+            await client.until(lambda: client.errors == [WATCH_LIMIT] * 2, 20, "another error")
             await client.draw(6, 5, 2, 2)
             await client.sees(6, 5, 2)  # the old watch stays
             # Tiles that nobody watches any more give way.
@@ -307,7 +307,7 @@ def test_watch_limit(make_cluster):
         assert metric(gateway.metrics, "tessera_replica_bytes") <= 1 << 20
 
     asyncio.run(run())
-    wait_until(lambda: metric(gateway.metrics, "tessera_tiles_held") == 0, 5, "all tiles are forgotten")
+    wait_until(lambda: metric(gateway.metrics, "tessera_tiles_held") == 0, 20, "all tiles are forgotten")
     # The whole canvas does not fit either.
     reply = gateway.get("/api/v1/tiles")
     assert reply.status == 503 and reply.headers["retry-after"] == "1"
@@ -396,7 +396,7 @@ def test_without_redis_what_is_held_is_served(make_cluster):
     (gateway,) = cluster.gateways
     assert gateway.get("/api/v1/tiles/0/0").status == 200
     cluster.redis.kill()
-    wait_until(lambda: gateway.get("/readyz").status == 503, 5, "not ready")
+    wait_until(lambda: gateway.get("/readyz").status == 503, 20, "not ready")
     reply = gateway.get("/api/v1/tiles/1/1")
     assert reply.status == 503 and reply.headers["retry-after"] == "1"
     assert gateway.get("/api/v1/tiles/0/0").status == 200
@@ -413,7 +413,7 @@ def test_snapshots_are_compressed(make_cluster):
 
     async def run():
         async with Client(gateway.ws_url, gateway.session().token, [(0, 0)]) as client:
-            await client.until(lambda: client.snapshots == 1, 5, "the snapshot")
+            await client.until(lambda: client.snapshots == 1, 20, "the snapshot")
             assert bytes(client.replicas[0, 0].colors) == b"\x05" * SIZE
 
     asyncio.run(run())

@@ -56,7 +56,7 @@ def test_the_document_and_promtool(make_cluster):
     cluster = make_cluster(shards=1, gateways=1, cooldown="10m")
     gateway, shard = cluster.gateways[0], cluster.shards[0]
     # The gauge follows /readyz when the process looks, four times a second.
-    wait_until(lambda: metric(gateway.metrics, "tessera_gateway_ready") == 1, 5, "the gateway is counted ready")
+    wait_until(lambda: metric(gateway.metrics, "tessera_gateway_ready") == 1, 20, "the gateway is counted ready")
     with Raw(gateway.address) as raw:
         session = json.loads(raw.send("POST /api/v1/session HTTP/1.1\r\nHost: localhost\r\n\r\n").response()[2])
     with Raw(gateway.address) as raw:

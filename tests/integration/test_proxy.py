@@ -219,7 +219,7 @@ def test_messages(world):
         begin = time.monotonic()
         for raw in raws[:2]:
             raw.send(b"".join(frame(FIN | PING, b"%d" % n) for n in range(200)))
-        wait_until(lambda: metric(world.messages.metrics, "tessera_gateway_pauses_total") > 0, 5, "they pause")
+        wait_until(lambda: metric(world.messages.metrics, "tessera_gateway_pauses_total") > 0, 20, "they pause")
         raws[2].send(binary(protocol.draw(1, 1, 1, 1)))
         while not isinstance(raws[2].message(), protocol.Answer):
             pass

@@ -87,7 +87,7 @@ def test_a_picture_is_painted_and_half_an_hour_replayed(make_cluster, workdir):
     expected = expected.ljust(SIDE * SIDE, b"\0")
     assert canvas.rows() == expected, "Redis"
     for gateway in cluster.gateways:
-        wait_until(lambda: canvas.check_gateway(gateway) is None, 5, f"{gateway.proc.name} is equal to Redis")
+        wait_until(lambda: canvas.check_gateway(gateway) is None, 20, f"{gateway.proc.name} is equal to Redis")
         picture = png.read(gateway.get("/api/v1/canvas.png").body)
         assert bytes(picture.indices(colors)) == expected, f"canvas.png of {gateway.proc.name}"
     print(f"{draws} draws; Redis, streams, and tiles and canvas.png of {len(cluster.gateways)} gateways are the picture")

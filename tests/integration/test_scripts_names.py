@@ -61,10 +61,10 @@ def test_erase_is_for_good(client, scripts):
     name(scripts, ANN, "", "anna")
     watcher = client.pubsub()
     watcher.subscribe(BUS)
-    assert watcher.get_message(timeout=5)["type"] == "subscribe"
+    assert watcher.get_message(timeout=10)["type"] == "subscribe"
     assert scripts.erase([key, "{n:anna}"], ["wrong", 1000, BUS, b"told"]) == 1
     assert scripts.erase([key, "{n:anna}"], ["anna", MONTH, BUS, b"told"]) == 0
-    assert watcher.get_message(timeout=5)["data"] == b"told"
+    assert watcher.get_message(timeout=10)["data"] == b"told"
     assert client.get("{n:anna}") == bytes(8) and 0 < client.pttl("{n:anna}") <= MONTH
     record = client.get(key)
     assert record[:4] == b"\1\1\0\0" and len(record) == 12

@@ -71,18 +71,18 @@ def test_place_writes_everything(scripts, client):
     epoch = take(scripts)[1]
     bus = client.pubsub()
     bus.subscribe("{t:0:0}:bus")
-    bus.get_message(timeout=1)
+    bus.get_message(timeout=10)
     status, colors, verdicts = place_one(scripts, epoch, 0, [draw(1, 3, 0, 5), draw(2, 4, 1, 6), draw(3, 3, 0, 7)])
     assert (status, colors, verdicts) == (DONE, b"\0\0\5", None), "the third draw saw the first"
     placements = check_tile(client, 0, 0)
     assert [(p["offset"], p["color"], p["user"], p["old_seq"]) for p in placements] == \
         [(3, 5, 1, 0), (260, 6, 2, 0), (3, 7, 3, 1)]
-    message = bus.get_message(timeout=1)["data"]
+    message = bus.get_message(timeout=10)["data"]
     assert unpack(message) == [1, 0, epoch, 1, b"\3\0\5\4\1\6\3\0\7"]
 
     later = take(scripts)[1]
     assert place_one(scripts, later, 3, [draw(1, 3, 0, 8)])[:2] == (DONE, b"\7")
-    message = bus.get_message(timeout=1)["data"]
+    message = bus.get_message(timeout=10)["data"]
     assert unpack(message) == [1, epoch, later, 4, b"\3\0\x08"]
     assert len(check_tile(client, 0, 0)) == 4
 

@@ -18,14 +18,14 @@ def test_position_beats(scripts, client):
     take(scripts, (1, 0))
     bus = client.pubsub()
     bus.subscribe("{t:0:0}:bus")
-    bus.get_message(timeout=1)
+    bus.get_message(timeout=10)
     total = checksum(client.get("{t:0:0}:px"))
     reply = scripts.position(["{t:0:0}:meta", "{t:1:0}:meta", "{t:0:0}:meta"],
                              [OWNER, epoch, 2, f"{total:016x}", "{t:0:0}:bus", 5, 0, "0" * 16, "{t:1:0}:bus",
                               epoch, 1, "0" * 16, "{t:0:0}:bus"])
     assert reply == [DONE, FENCED, REWOUND]
     assert client.hmget("{t:0:0}:meta", "k", "ks") == [f"{total:016x}".encode(), b"2"]
-    assert unpack(bus.get_message(timeout=1)["data"]) == [2, epoch, 2, struct.pack("<Q", total)]
+    assert unpack(bus.get_message(timeout=10)["data"]) == [2, epoch, 2, struct.pack("<Q", total)]
     assert bus.get_message(timeout=0.05) is None
 
 

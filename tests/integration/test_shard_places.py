@@ -38,7 +38,7 @@ def test_checksum_and_position_beats(world):
         k, ks = world.client.hmget("{t:0:0}:meta", "k", "ks")
         return ks == b"500" and k == f"{checksum(world.client.get('{t:0:0}:px')):016x}".encode()
 
-    wait_for(beaten, "the checksum of all 500 is stored", 5)
+    wait_for(beaten, "the checksum of all 500 is stored", 20)
     messages = [unpack(m["data"]) for m in iter(lambda: bus.get_message(timeout=0.1), None) if m["type"] == "message"]
     epoch = int(world.client.hget("{t:0:0}:meta", "e"))
     assert [2, epoch, 500, struct.pack("<Q", checksum(world.client.get("{t:0:0}:px")))] in messages
@@ -64,7 +64,7 @@ def test_read_only_by_configuration(world):
     def code():
         return gateway.place(Draw(1, 0, 0, 1, next(nonce)))[0].code
 
-    wait_for(lambda: code() == READ_ONLY, "draws are refused", 2)
+    wait_for(lambda: code() == READ_ONLY, "draws are refused", 20)
     assert gateway.place(Draw(1, 0, 0, 1, next(nonce)))[0].wait_ms > 0
     world.client.hset("{cluster}:config", mapping={"read_only": 0, "version": 3})
     wait_for(lambda: code() == PLACED, "found without a message too", 3)
@@ -147,7 +147,7 @@ def test_metrics(world):
     world.gateway().place(Draw(1, 0, 0, 1, 1), Draw(1, 0, 0, 99, 2))
 
     def get(path):
-        with urllib.request.urlopen(f"http://127.0.0.1:{port}{path}", timeout=5) as reply:
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}{path}", timeout=20) as reply:
             return reply.read().decode()
 
     text = get("/metrics")

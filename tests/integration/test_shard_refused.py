@@ -18,9 +18,9 @@ def test_read_only_when_redis_is_nearly_full(world):
     used = world.client.info("memory")["used_memory"]
     world.client.config_set("maxmemory", used * 100 // 85)
     nonce = iter(range(2, 10000))
-    wait_for(lambda: gateway.place(Draw(1, 0, 0, 1, next(nonce)))[0].code == READ_ONLY, "draws are refused", 4)
+    wait_for(lambda: gateway.place(Draw(1, 0, 0, 1, next(nonce)))[0].code == READ_ONLY, "draws are refused", 20)
     world.client.config_set("maxmemory", 0)
-    wait_for(lambda: gateway.place(Draw(1, 0, 0, 1, next(nonce)))[0].code == PLACED, "draws are placed", 4)
+    wait_for(lambda: gateway.place(Draw(1, 0, 0, 1, next(nonce)))[0].code == PLACED, "draws are placed", 20)
     check_all(world.client)
 
 
@@ -31,7 +31,7 @@ def test_redis_out_of_memory_is_read_only(world):
     world.client.config_set("maxmemory", 1)
     assert gateway.place(Draw(1, 1, 0, 1, 2))[0].code == READ_ONLY
     world.client.config_set("maxmemory", 0)
-    wait_for(lambda: gateway.place(Draw(1, 2, 0, 1, 3))[0].code == PLACED, "draws are placed", 4)
+    wait_for(lambda: gateway.place(Draw(1, 2, 0, 1, 3))[0].code == PLACED, "draws are placed", 20)
     # The refused draw was not taken for placed because a later one was.
     assert gateway.place(Draw(1, 1, 0, 1, 2))[0].code == PLACED
     assert [p["offset"] for p in check_tile(world.client, 0, 0)] == [0, 2, 1]
@@ -48,7 +48,7 @@ def test_redis_out_of_memory_for_takings_and_beats(world):
     time.sleep(1.5)  # a position beat
     world.client.config_set("maxmemory", 0)
     wait_for(lambda: gateway.place(*[Draw(1, 64 * tile, 64, 1, 10 + tile) for tile in range(8)])[7].code == PLACED,
-             "draws are placed", 4)
+             "draws are placed", 20)
     assert quiet(world)
     check_all(world.client)
 
@@ -70,7 +70,7 @@ def test_redis_may_not_write_for_longer_than_a_lease(world):
     obstacle.rmdir()
     world.client.bgsave()
     wait_for(lambda: {v.code for v in gateway.place(*[Draw(1, 64 * tile, 64, 1, 100) for tile in range(8)])} == {PLACED},
-             "draws are placed", 4)
+             "draws are placed", 20)
     time.sleep(1)
     assert read_view(world.client) == before and quiet(world)
     check_all(world.client)
