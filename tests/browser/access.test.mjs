@@ -2,8 +2,8 @@
 import assert from 'node:assert/strict';
 import { createRequire } from 'node:module';
 import { test } from 'node:test';
-import { DESK, live, open, PHONE, waitDock, waitToast } from './browser.mjs';
-import { QUERY, done, gatewayWith, settled, shared } from './fixture.mjs';
+import { DESK, live, open, PHONE, settled, waitDock, waitToast } from './browser.mjs';
+import { QUERY, done, gatewayWith, shared } from './fixture.mjs';
 
 const axe = createRequire(import.meta.url)('axe-core');
 

@@ -94,12 +94,16 @@ export async function place(page, color, x, y) {
 /** @param {Page} page @param {string} color */
 export const choose = (page, color) => page.click(`.swatch[title="${color}"]`);
 
+/** Nothing moves any more but what always does. @param {Page} page */
+export const settled = (page) =>
+  page.waitForFunction(() => document.getAnimations().every((it) => it.effect?.getComputedTiming().endTime === Infinity));
+
 /**
  * The colors that the screen really shows, as #rrggbb, once what fades in has done so. (What turns for ever is not waited for.)
  * @param {Page} page @param {{ x: number, y: number }[]} points in CSS pixels
  */
 export async function shown(page, points) {
-  await page.waitForFunction(() => document.getAnimations().every((it) => it.effect?.getComputedTiming().endTime === Infinity));
+  await settled(page);
   const picture = (await page.screenshot({ scale: 'css' })).toString('base64');
   const reader = await page.context().newPage();
   const colors = await reader.evaluate(async ([data, at]) => {

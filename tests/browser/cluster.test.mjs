@@ -1,7 +1,7 @@
 // The page against a real cluster: two shards, two gateways, one Redis.
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
-import { choose, DESK, launch, live, NETWORK, onScreen, open, openIn, PHONE, place, waitColor, waitDock, waitFace, waitToast, words } from './browser.mjs';
+import { choose, DESK, launch, live, NETWORK, onScreen, open, openIn, PHONE, place, settled, waitColor, waitDock, waitFace, waitToast, words } from './browser.mjs';
 import { Cluster } from './cluster.mjs';
 
 const COOLDOWN = 8000;
@@ -138,8 +138,7 @@ test('killed gateway: the page says so, comes back by itself, and has what it mi
   await waitDock(page, 'blocked');
   await place(other, 'green', x, y);
   await waitDock(other, 'cooldown');
-  await page.waitForTimeout(3500);
-  assert.match(await words(page), /canvas as of \d+ s ago/);
+  await page.waitForFunction(() => /canvas as of \d+ s ago/.test(document.querySelector('#state-text')?.textContent ?? ''));
   await place(page, 'red', x + 1, y);
   await waitToast(page, 'Not connected');
   await cluster.again(cluster.gateways[0]);
@@ -226,7 +225,7 @@ test('by touch, on a phone: look, choose, aim, confirm', async () => {
   assert.equal(await page.isDisabled('#confirm'), true);
   await page.tap('.swatch[title="pink"]');
   await page.waitForSelector('#confirm:enabled'); // the pixel in the middle is aimed at
-  await page.waitForTimeout(600);
+  await settled(page);
   const at = await onScreen(page, x + 3, y + 2);
   await page.touchscreen.tap(at.x, at.y);
   await page.waitForFunction((text) => document.querySelector('#turn-sub')?.textContent === text, `at ${x + 3}, ${y + 2}`);

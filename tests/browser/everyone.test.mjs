@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { createRequire } from 'node:module';
 import { after, before, test } from 'node:test';
-import { DESK, launch, live, open, PHONE, waitColor, waitDock, waitToast } from './browser.mjs';
+import { DESK, launch, live, open, PHONE, settled, waitColor, waitDock, waitToast } from './browser.mjs';
 import { FakeGateway } from './fake-gateway.mjs';
 
 const axe = createRequire(import.meta.url)('axe-core');
@@ -35,7 +35,7 @@ async function done(page) {
 
 /** @param {import('./browser.mjs').Page} page */
 async function violations(page) {
-  await page.waitForFunction(() => document.getAnimations().every((it) => it.playState !== 'running' || it.effect?.getTiming().iterations === Infinity));
+  await settled(page);
   const found = await page.evaluate(() => /** @type {any} */ (window).axe.run());
   return found.violations.map((/** @type {any} */ it) => `${it.id}: ${it.nodes.map((/** @type {any} */ node) => node.html).join(' ')}`);
 }
@@ -58,14 +58,15 @@ for (const [name, locale, options] of /** @type {[string, string, any][]} */ ([
     const box = async (/** @type {string} */ id) => /** @type {{ x: number, y: number, width: number, height: number }} */ (await page.locator(id).boundingBox());
     const [status, menu] = [await box('#status'), await box('#menu')];
     assert.equal(status.x > menu.x, rtl, 'status where reading begins, menu where it ends');
-    for (const it of await page.locator('.panel:visible').all()) {
-      const { x, y, width: w, height: h } = /** @type {any} */ (await it.boundingBox());
-      assert.ok(x >= 0 && y >= 0 && x + w <= width && y + h <= height, `${await it.getAttribute('id')} leaves the screen`);
+    // All at one moment: some come and go by themselves.
+    const panels = await page.locator('.panel:visible').evaluateAll((all) => all.map((it) => [it.id, it.getBoundingClientRect().toJSON()]));
+    for (const [id, { left, top, right, bottom }] of panels) {
+      assert.ok(left >= 0 && top >= 0 && right <= width && bottom <= height, `${id} leaves the screen`);
     }
     assert.deepEqual(await violations(page), [], 'at rest');
     if (options.isMobile) {
       await page.tap('#turn');
-      await page.waitForTimeout(400);
+      await page.waitForSelector('#palette', { state: 'visible' });
       assert.deepEqual(await violations(page), [], 'palette');
       await page.tap('#turn');
     }
@@ -115,7 +116,8 @@ test('phone: everything that is tapped is 44 pixels', async () => {
     .filter(({ box }) => box.width < 43.5 || box.height < 43.5)
     .map(({ name, box }) => `${name} ${box.width.toFixed(0)} x ${box.height.toFixed(0)}`));
   await page.tap('#turn');
-  await page.waitForTimeout(500);
+  await page.waitForSelector('#palette', { state: 'visible' });
+  await settled(page);
   assert.deepEqual(await small(), [], 'palette');
   await page.tap('#turn');
   await page.locator('#menu').tap();

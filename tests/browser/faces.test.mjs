@@ -1,7 +1,7 @@
 // What the page says of itself: every state has its face, and nothing fails silently.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { live, NETWORK, open, place, shown, waitColor, waitDock, waitFace, waitToast, words } from './browser.mjs';
+import { DESK, live, NETWORK, open, openIn, place, waitColor, waitDock, waitFace, waitToast, words } from './browser.mjs';
 import { QUERY, RED, done, gatewayWith, shared } from './fixture.mjs';
 import { PALETTE } from './scene.mjs';
 
@@ -113,7 +113,20 @@ test('the status counts people, and says when it counts seconds', async () => {
 
 test('a server that restarts, one that is full, one that wants no more newcomers: each has its face', async () => {
   const gateway = await gatewayWith();
-  const page = await open(shared.browser, gateway.url);
+  const context = await shared.browser.newContext({ serviceWorkers: 'block', ...DESK });
+  await context.clock.install();
+  const page = await openIn(context, gateway.url);
+  /** Attempt after attempt, without the waiting between them. @param {string} face @param {RegExp} text */
+  const comesTo = async (face, text) => {
+    const there = () => page.evaluate(() => [document.querySelector('#status')?.getAttribute('data-face'), document.querySelector('#state-text')?.textContent]);
+    for (let i = 0; i < 200; i++) {
+      const [shown, said] = await there();
+      if (shown === face && text.test(said ?? '')) return;
+      await context.clock.fastForward(1000);
+      await new Promise((done) => setTimeout(done, 50));
+    }
+    assert.deepEqual(await there(), [face, text]);
+  };
   await live(page);
   gateway.acceptSockets = false;
   gateway.closeAll(1001);
@@ -126,10 +139,10 @@ test('a server that restarts, one that is full, one that wants no more newcomers
   await waitFace(page, 'refused');
   assert.match(await words(page), /^The server is full/);
   gateway.sessionStatus = 429;
-  await page.waitForFunction(() => /Too many newcomers/.test(document.querySelector('#state-text')?.textContent ?? ''));
+  await comesTo('refused', /Too many newcomers/);
   gateway.sessionStatus = 200;
   gateway.acceptSockets = true;
-  await live(page);
+  await comesTo('live', /online|Just you/);
   await done(page, NETWORK);
 });
 

@@ -42,7 +42,3 @@ export const draws = (gateway) => gateway.said.filter((it) => it.type === 2).len
 /** The zoom in the address, once the view rests. @param {import('./browser.mjs').Page} page @param {(zoom: number) => boolean} good */
 export const waitZoom = (page, good) =>
   page.waitForURL((url) => good(Number(url.searchParams.get('zoom'))));
-
-/** Nothing moves any more but what always does. @param {import('./browser.mjs').Page} page */
-export const settled = (page) =>
-  page.waitForFunction(() => document.getAnimations().every((it) => it.effect?.getComputedTiming().iterations === Infinity));
