@@ -25,6 +25,15 @@ def pytest_configure(config):
     config.addinivalue_line("markers", "slow: its times are promised, or it is long: not run with sanitizers")
 
 
+# With several files at once the time is that of the longest of them, unless it begins first.
+LONGEST = ("test_real_input.py", "test_crash.py", "test_chaos.py", "test_monitoring.py", "test_shard_redis.py", "test_fanout.py")
+
+
+def pytest_collection_modifyitems(items):
+    place = {name: number for number, name in enumerate(LONGEST)}
+    items.sort(key=lambda item: place.get(item.path.name, len(LONGEST)))
+
+
 def pytest_report_header(config):
     return f"programs from {build_dir()}"
 
