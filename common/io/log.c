@@ -2,12 +2,16 @@
 
 #include "common/core/err.h"
 
+#include <limits.h>
+#include <poll.h>
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
 
 #define LINE_SIZE 4096
+_Static_assert(LINE_SIZE <= PIPE_BUF, "a pipe takes a line whole or not at all");
+#define FIELDS_MAX 16
 
 static struct {
     const char *program;
@@ -28,11 +32,6 @@ void log_init(const char *program, enum log_level level, enum log_format format)
 void log_set_addr_text(log_addr_text *addr_text)
 {
     settings.addr_text = addr_text;
-}
-
-void log_set_level(enum log_level level)
-{
-    settings.level = level;
 }
 
 bool log_enabled(enum log_level level)
@@ -219,6 +218,22 @@ size_t log_line(char *text, size_t size, enum log_format format, int64_t wall_ms
 
 // ---- Writing -------------------------------------------------------------------------------------------------------
 
+static uint64_t lost; // lines that nobody took
+static uint64_t lost_said;
+
+const uint64_t *log_lost(void)
+{
+    return &lost;
+}
+
+// Whoever reads our lines may have stopped: waiting for him would stop us as well. A pipe that can be written to at all
+// takes a whole line.
+static bool is_taken(void)
+{
+    struct pollfd pollfd = {.fd = STDERR_FILENO, .events = POLLOUT};
+    return poll(&pollfd, 1, 0) != 0;
+}
+
 // May this site speak? `missed` receives how often it was silenced before.
 static bool site_take(struct log_site *site, int64_t second, uint64_t *missed)
 {
@@ -240,18 +255,25 @@ void log_write(struct log_site *site, enum log_level level, const char *msg, con
                size_t count)
 {
     char text[LINE_SIZE];
-    struct log_field all[17];
+    struct log_field all[FIELDS_MAX + 2];
     struct timespec now;
     uint64_t missed = 0;
     clock_gettime(CLOCK_REALTIME, &now);
     if (!site_take(site, now.tv_sec, &missed))
         return;
-    if (count > 16)
-        count = 16;
+    if (!is_taken()) {
+        lost += missed + 1;
+        return;
+    }
+    if (count > FIELDS_MAX)
+        count = FIELDS_MAX;
     for (size_t i = 0; i < count; i++)
         all[i] = fields[i];
     if (missed > 0)
         all[count++] = LOG_U64("suppressed", missed);
+    if (lost > lost_said)
+        all[count++] = LOG_U64("lost", lost - lost_said);
+    lost_said = lost;
     int64_t wall_ms = (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
     size_t len = log_line(text, sizeof text, settings.format, wall_ms, settings.program, level, msg, all, count);
     // One write per line, so that lines of several processes do not mix. A log that cannot be written cannot complain.

@@ -1,11 +1,12 @@
 // Log lines on standard error: logfmt or JSON, one event per line, with named fields.
 //
 //   log_warn("client closed", LOG_STR("reason", reason), LOG_U64("client", id));
-//   2026-01-02T03:04:05.678Z warn gateway client closed ...        → ts=… level=warn program=gateway msg="client
-//   closed" …
+//   ts=2026-01-02T03:04:05.678Z level=warn program=gateway msg="client closed" reason=… client=…
 //
 // Texts may come from strangers: everything is escaped, and cut at LOG_VALUE_MAX bytes. Each call site may say at most
-// LOG_SITE_PER_S lines a second; then it is silent, and its next line carries `suppressed=<count>`. Reads the clock.
+// LOG_SITE_PER_S lines a second; then it is silent, and its next line carries `suppressed=<count>`. A line that would
+// have to wait for a reader is dropped, and the next one carries `lost=<count>`: no log ever stops the loop. Reads the
+// clock.
 #pragma once
 
 #include "common/core/addr.h"
@@ -78,12 +79,14 @@ void log_init(const char *program, enum log_level level, enum log_format format)
 typedef void log_addr_text(const struct addr *addr, char text[ADDR_TEXT_SIZE]);
 void log_set_addr_text(log_addr_text *addr_text);
 
-void log_set_level(enum log_level level);
 bool log_enabled(enum log_level level);
 
 // Writes one line; used through the macros below. `fields` has `count` entries.
 void log_write(struct log_site *site, enum log_level level, const char *msg, const struct log_field *fields,
                size_t count);
+
+// Counts the lines that were dropped because nobody read them.
+const uint64_t *log_lost(void);
 
 // Formats a line into `line` with its closing newline, cut to fit; returns its length. For tests, and for log_write.
 size_t log_line(char *line, size_t size, enum log_format format, int64_t wall_ms, const char *program,

@@ -1,5 +1,7 @@
 #include "common/io/metrics_process.h"
 
+#include "common/io/log.h"
+
 #include <stdio.h>
 #include <sys/resource.h>
 #include <time.h>
@@ -69,6 +71,10 @@ int metrics_process_add(struct metrics *metrics)
          .type = METRICS_GAUGE,
          .help = "Files and sockets that the process may open.",
          .read = max_fds},
+        {.name = "tessera_log_lines_lost_total",
+         .type = METRICS_COUNTER,
+         .help = "Lines of the log that were dropped because nobody read them.",
+         .value = log_lost()},
     };
     started_s = (int64_t)time(NULL);
     return metrics_add(metrics, rows, sizeof rows / sizeof rows[0]);

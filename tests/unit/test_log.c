@@ -117,6 +117,39 @@ static void test_a_site_falls_silent_and_says_so(void **state)
     close(saved);
 }
 
+// Whoever reads our log has stopped: nothing waits for him, and the next line that he gets says what he missed.
+static void test_nobody_waits_for_a_reader(void **state)
+{
+    (void)state;
+    int ends[2];
+    static char text[1 << 20];
+    const uint64_t before = *log_lost();
+    int saved = dup(STDERR_FILENO);
+    assert_int_equal(pipe2(ends, O_NONBLOCK), 0);
+    while (write(ends[1], text, 4096) > 0)
+        continue;
+    assert_int_equal(fcntl(ends[1], F_SETFL, 0), 0);
+    assert_int_equal(dup2(ends[1], STDERR_FILENO), STDERR_FILENO);
+    log_init("test", LOG_INFO, LOG_LOGFMT);
+    log_warn("one");
+    log_warn("two");
+    assert_int_equal(*log_lost() - before, 2);
+    while (read(ends[0], text, sizeof text) > 0)
+        continue;
+    log_warn("three");
+    log_warn("four");
+    ssize_t len = read(ends[0], text, sizeof text - 1);
+    dup2(saved, STDERR_FILENO);
+    assert_true(len > 0);
+    text[len] = '\0';
+    assert_non_null(strstr(text, "level=warn program=test msg=three lost=2\n"));
+    assert_non_null(strstr(text, "level=warn program=test msg=four\n"));
+    assert_null(strstr(text, "one"));
+    close(ends[0]);
+    close(ends[1]);
+    close(saved);
+}
+
 // Lines about one address can be found, the address cannot. A /64 of IPv6 is one.
 static void test_hashed_addresses(void **state)
 {
@@ -156,6 +189,7 @@ int main(void)
         cmocka_unit_test(test_long_values_are_cut),
         cmocka_unit_test(test_what_does_not_fit_is_left_out_whole),
         cmocka_unit_test(test_a_site_falls_silent_and_says_so),
+        cmocka_unit_test(test_nobody_waits_for_a_reader),
         cmocka_unit_test(test_hashed_addresses),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

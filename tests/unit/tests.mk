@@ -17,7 +17,7 @@ stream_objs := common/io/stream common/io/dial common/io/sock common/io/loop com
 test_conf_OBJS := common/io/conf common/io/conf_flags common/io/conf_print common/io/conf_value common/io/sock common/core/addr
 test_log_OBJS := common/io/log common/io/log_addr common/core/addr common/core/err common/core/hmac common/core/bytes_text
 test_log_LIBS := -lcrypto
-test_metrics_OBJS := common/io/metrics common/io/metrics_http common/io/metrics_process $(stream_objs)
+test_metrics_OBJS := common/io/metrics common/io/metrics_http common/io/metrics_process common/io/log common/core/err $(stream_objs)
 test_metrics_LIBS := -levent_core -levent_extra -lhttp_parser
 test_health_OBJS := common/io/health common/io/notify common/io/metrics common/io/metrics_http common/io/log common/core/err \
                     $(stream_objs)
