@@ -42,17 +42,22 @@ static void become_ready(struct redis_conn *conn)
 {
     conn->state = REDIS_CONN_READY;
     conn->ready_since = loop_now(conn->loop);
-    conn->told[0] = '\0';
     conn->stats.connects++;
     if (conn->handlers.on_ready != NULL)
         conn->handlers.on_ready(conn->arg);
 }
 
-static void schedule_retry(struct redis_conn *conn, bool was_ready)
+static bool was_stable(const struct redis_conn *conn)
 {
-    int64_t ready_ms = monotime_diff_ms(loop_now(conn->loop), conn->ready_since);
-    if (was_ready && ready_ms >= STABLE_MS)
+    return conn->state == REDIS_CONN_READY && monotime_diff_ms(loop_now(conn->loop), conn->ready_since) >= STABLE_MS;
+}
+
+static void schedule_retry(struct redis_conn *conn, bool stable)
+{
+    if (stable) {
         conn->backoff_ms = BACKOFF_MIN_MS;
+        conn->told[0] = '\0';
+    }
     // The jitter keeps many processes from coming back in step.
     loop_timer_arm_ms(&conn->retry, conn->backoff_ms + (int64_t)rand_below(conn->backoff_ms / 2 + 1));
     conn->backoff_ms = conn->backoff_ms * 2 < BACKOFF_MAX_MS ? conn->backoff_ms * 2 : BACKOFF_MAX_MS;
@@ -82,7 +87,8 @@ static void drop_connection(struct redis_conn *conn, bool flush)
     conn->reader = NULL;
 }
 
-// A connection that does not come up has no owner who would say so. Once per reason, not per attempt.
+// A connection that does not come up, or goes down as soon as it is used, has no owner who would say so. Once per
+// reason, not per attempt.
 static void complain(struct redis_conn *conn)
 {
     if (strcmp(conn->told, conn->last_error) == 0)
@@ -96,18 +102,18 @@ void redis_conn_break(struct redis_conn *conn, const char *why)
 {
     if (conn->state == REDIS_CONN_IDLE || conn->state == REDIS_CONN_BACKOFF)
         return;
-    bool was_ready = conn->state == REDIS_CONN_READY;
+    bool was_ready = conn->state == REDIS_CONN_READY, stable = was_stable(conn);
     conn->state = REDIS_CONN_BACKOFF;
     conn->last_error = why;
     conn->stats.failures++;
     drop_connection(conn, false);
-    schedule_retry(conn, was_ready);
+    schedule_retry(conn, stable);
     fail_pending(conn);
     if (conn->closed)
         return;
-    if (!was_ready)
+    if (!stable)
         complain(conn);
-    else if (conn->handlers.on_down != NULL)
+    if (was_ready && conn->handlers.on_down != NULL)
         conn->handlers.on_down(conn->arg);
 }
 
@@ -118,8 +124,7 @@ void redis_conn_reset(struct redis_conn *conn, const char *why)
 
 // ---- Handshake -----------------------------------------------------------------------------------------------------
 
-// The server said no: keeps its words for redis_conn_last_error.
-static void break_with_reply(struct redis_conn *conn, const redisReply *reply)
+void redis_conn_break_by(struct redis_conn *conn, const redisReply *reply)
 {
     if (reply->type == REDIS_REPLY_ERROR) {
         snprintf(conn->error_text, sizeof conn->error_text, "%s", reply->str);
@@ -135,7 +140,7 @@ static void on_script_loaded(void *arg, const redisReply *reply)
     if (reply == NULL)
         return;
     if (reply->type != REDIS_REPLY_STRING || reply->len != REDIS_CONN_SHA_LEN) {
-        break_with_reply(conn, reply);
+        redis_conn_break_by(conn, reply);
         return;
     }
     memcpy(conn->shas[conn->scripts_loaded++], reply->str, REDIS_CONN_SHA_LEN + 1);
@@ -149,7 +154,7 @@ static void on_pong(void *arg, const redisReply *reply)
     if (reply == NULL)
         return;
     if (reply->type != REDIS_REPLY_STATUS)
-        break_with_reply(conn, reply);
+        redis_conn_break_by(conn, reply);
     else if (conn->config.script_count == 0)
         become_ready(conn);
 }
@@ -181,7 +186,7 @@ static void on_authenticated(void *arg, const redisReply *reply)
     if (reply == NULL)
         return;
     if (reply->type != REDIS_REPLY_STATUS)
-        break_with_reply(conn, reply);
+        redis_conn_break_by(conn, reply);
     else
         load_scripts(conn);
 }

@@ -3,8 +3,8 @@
 //             connect           AUTH           SCRIPT LOAD
 //   IDLE ──► CONNECTING ──► AUTH ──► LOADING_SCRIPTS ──► READY
 //                 ▲   └──────────┴─────────┴───────────────┤ any failure: every pending command gets a NULL reply in
-//                 │  10 ms, doubling to 500 ms, jitter      │ order, then on_down if on_ready had come, else a
-//                 │                                         │ line in the log, once for each reason
+//                 │  10 ms, doubling to 500 ms, jitter      │ order; a line in the log unless it was up for a second,
+//                 │                                         │ once for each reason; on_down if on_ready had come
 //                 └───────────────────────── BACKOFF ◄──────┘
 //
 // Replies come in the order of the commands. All commands of one turn of the loop leave in one write. Commands in

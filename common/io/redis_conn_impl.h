@@ -43,6 +43,9 @@ struct redis_conn {
 // Ends the connection: pending commands are answered with NULL, on_down follows, the next attempt is scheduled.
 void redis_conn_break(struct redis_conn *conn, const char *why);
 
+// The same for an answer with which the connection is of no use: the server's words are why.
+void redis_conn_break_by(struct redis_conn *conn, const redisReply *reply);
+
 // Queues one request in any state that has a connection.
 MUST_CHECK int redis_conn_send(struct redis_conn *conn, const struct redis_args *runs, size_t run_count,
                                redis_conn_reply_cb *on_reply, void *arg);

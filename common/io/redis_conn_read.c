@@ -22,7 +22,7 @@ static void take_answer(struct redis_conn *conn, const redisReply *reply)
 {
     // During the handshake the state machine wants to see the error itself.
     if (reply->type == REDIS_REPLY_ERROR && conn->state == REDIS_CONN_READY && is_unfit(reply)) {
-        redis_conn_break(conn, "the server cannot serve: no script, read-only, or loading");
+        redis_conn_break_by(conn, reply);
         return;
     }
     struct redis_pending pending;
@@ -50,6 +50,10 @@ static void take_push(struct redis_conn *conn, const redisReply *reply)
     // PONG arrives as a plain status when the last channel has been left.
     if (reply->type == REDIS_REPLY_STATUS)
         return;
+    if (reply->type == REDIS_REPLY_ERROR) {
+        redis_conn_break_by(conn, reply);
+        return;
+    }
     if (reply->type != REDIS_REPLY_ARRAY || reply->elements < 2 || reply->elements > 3) {
         redis_conn_break(conn, "not a message");
         return;

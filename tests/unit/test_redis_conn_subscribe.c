@@ -32,6 +32,18 @@ static void test_subscribe(void **state)
     assert_int_equal(redis_scene.down, 0);
 }
 
+// The access list of Redis does not let us: its words are kept, for whoever has to find out why nothing comes.
+static void test_a_refused_subscription_says_why(void **state)
+{
+    (void)state;
+    redis_scene_open_ready();
+    redis_scene_tell("ACL SETUSER default resetchannels");
+    assert_int_equal(redis_conn_subscribe(redis_scene.conn, "one", 3), 0);
+    redis_scene_until(&redis_scene.down, 1);
+    assert_non_null(strstr(redis_conn_last_error(redis_scene.conn), "NOPERM"));
+    redis_scene_until(&redis_scene.ready, 2);
+}
+
 static void test_subscriber_notices_a_frozen_server(void **state)
 {
     (void)state;
@@ -76,6 +88,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         REDIS_SCENE(test_subscribe),
+        REDIS_SCENE(test_a_refused_subscription_says_why),
         REDIS_SCENE(test_subscriber_notices_a_frozen_server),
         REDIS_SCENE(test_many_messages),
     };
