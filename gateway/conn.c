@@ -251,12 +251,12 @@ bool conn_drop_oldest(struct edge *edge, enum conn_list list, enum conn_reason r
 
 void conn_start(struct edge *edge, int fd, const struct addr *peer, bool proxied)
 {
-    if (edge->stats.sockets >= (int64_t)edge->options.max_sockets && !drop_oldest_idle(edge)) {
-        refuse(edge, fd, CONN_REASON_SOCKETS_FULL);
-        return;
-    }
     if (proxied && !addr_list_has(edge->options.proxy_networks, peer)) {
         refuse(edge, fd, CONN_REASON_PROXY_UNTRUSTED);
+        return;
+    }
+    if (edge->stats.sockets >= (int64_t)edge->options.max_sockets && !drop_oldest_idle(edge)) {
+        refuse(edge, fd, CONN_REASON_SOCKETS_FULL);
         return;
     }
     struct conn *conn = calloc(1, sizeof *conn);

@@ -80,7 +80,6 @@ bool route_next_link(struct route *route, struct monotime now, struct route_link
 // The challenge of an open slot's link is done, or its link is lost (harmless when it was not up).
 void route_link_up(struct route *route, uint16_t slot, struct monotime now);
 void route_link_down(struct route *route, uint16_t slot, struct monotime now);
-bool route_is_up(const struct route *route, uint16_t slot);
 
 // VERDICTS and NOT_OWNER of a link. ERR_MALFORMED: names a draw that is not in flight there, or an unknown verdict;
 // close the link.

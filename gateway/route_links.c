@@ -19,11 +19,6 @@ bool route_wants_view(const struct route *route)
     return route->view_stale;
 }
 
-bool route_is_up(const struct route *route, uint16_t slot)
-{
-    return route->links[slot].up;
-}
-
 static uint16_t slot_for(struct route *route, const char *address)
 {
     uint16_t unused = ROUTE_NO_SLOT;

@@ -301,7 +301,8 @@ static void on_acceptable(evutil_socket_t fd, short what, void *arg)
 static void on_resume(void *arg)
 {
     struct link_server *server = arg;
-    event_add(&server->acceptable, NULL);
+    if (event_add(&server->acceptable, NULL) != 0)
+        loop_timer_arm_ms(&server->resume, FULL_PAUSE_MS);
 }
 
 static void on_check(void *arg)

@@ -72,11 +72,6 @@ const struct redis_conn_stats *store_stats(const struct store *store)
     return redis_conn_stats(store->conn);
 }
 
-bool store_is_ready(const struct store *store)
-{
-    return redis_conn_is_ready(store->conn);
-}
-
 void store_reset(struct store *store, const char *why)
 {
     redis_conn_reset(store->conn, why);

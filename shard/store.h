@@ -35,7 +35,6 @@ MUST_CHECK int store_open(struct store **store, struct loop *loop, const struct 
                           const struct store_handlers *handlers, void *arg);
 void store_close(struct store *store);
 const struct redis_conn_stats *store_stats(const struct store *store);
-bool store_is_ready(const struct store *store);
 // Breaks the connection, for when an answer makes no sense. `why` is static text.
 void store_reset(struct store *store, const char *why);
 

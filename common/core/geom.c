@@ -73,19 +73,3 @@ struct tile geom_tile_at(const struct geom *geom, uint32_t index)
     uint32_t across = geom_across(geom);
     return (struct tile){(uint16_t)(index % across), (uint16_t)(index / across)};
 }
-
-static uint16_t visible(uint32_t side, uint32_t start, uint16_t edge)
-{
-    uint32_t left = side > start ? side - start : 0;
-    return left < edge ? (uint16_t)left : edge;
-}
-
-uint16_t geom_visible_cols(const struct geom *geom, struct tile tile)
-{
-    return visible(geom->width, (uint32_t)tile.tx * geom->edge, geom->edge);
-}
-
-uint16_t geom_visible_rows(const struct geom *geom, struct tile tile)
-{
-    return visible(geom->height, (uint32_t)tile.ty * geom->edge, geom->edge);
-}

@@ -52,10 +52,6 @@ bool geom_has_offset(const struct geom *geom, struct tile tile, uint32_t offset)
 uint32_t geom_index(const struct geom *geom, struct tile tile);
 struct tile geom_tile_at(const struct geom *geom, uint32_t index);
 
-// Columns and rows of a tile that lie inside the canvas, 1 … edge.
-uint16_t geom_visible_cols(const struct geom *geom, struct tile tile);
-uint16_t geom_visible_rows(const struct geom *geom, struct tile tile);
-
 static inline bool tile_equal(struct tile a, struct tile b)
 {
     return a.tx == b.tx && a.ty == b.ty;

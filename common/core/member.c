@@ -24,15 +24,6 @@ int member_view_add(struct member_view *view, const char *address, size_t addres
     return 0;
 }
 
-const struct member *member_find(const struct member_view *view, const char *address)
-{
-    for (uint16_t i = 0; i < view->count; i++) {
-        if (strcmp(view->members[i].address, address) == 0)
-            return &view->members[i];
-    }
-    return NULL;
-}
-
 uint64_t member_weight(const char *address, struct tile tile)
 {
     return mix_final(mix_fnv1a(address, strlen(address)) ^ tile_key(tile) * 0x9e3779b97f4a7c15u);

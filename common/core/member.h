@@ -35,9 +35,6 @@ struct member_view {
 // ERR_FULL when there are MEMBER_MAX already.
 MUST_CHECK int member_view_add(struct member_view *view, const char *address, size_t address_len, uint64_t incarnation);
 
-// The member with that address, or NULL.
-const struct member *member_find(const struct member_view *view, const char *address);
-
 uint64_t member_weight(const char *address, struct tile tile);
 
 // The member who ought to own the tile, or NULL when the view is empty. Points into `view`.

@@ -13,9 +13,3 @@ static inline bool position_equal(struct position a, struct position b)
 {
     return a.epoch == b.epoch && a.seq == b.seq;
 }
-
-// Nothing was ever placed on the tile.
-static inline bool position_is_zero(struct position position)
-{
-    return position.seq == 0;
-}

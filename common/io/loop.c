@@ -6,7 +6,6 @@
 #include <string.h>
 #include <time.h>
 
-#define PRIORITIES 3 // 0 is spare
 #define LAG_PERIOD_MS 100
 
 struct signal_watch {
@@ -64,7 +63,7 @@ struct loop *loop_new(void)
     if (loop == NULL)
         return NULL;
     loop->base = new_base();
-    if (loop->base == NULL || event_base_priority_init(loop->base, PRIORITIES) != 0)
+    if (loop->base == NULL)
         goto fail;
     if (event_assign(&loop->deferred_event, loop->base, -1, 0, on_deferred, loop) != 0)
         goto fail;

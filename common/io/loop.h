@@ -21,11 +21,6 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-// Priorities for event_priority_set. New events are NORMAL. LOW ones wait while normal ones are ready: for work that
-// may starve, never for what bounds a queue.
-#define LOOP_PRIORITY_NORMAL 1
-#define LOOP_PRIORITY_LOW 2
-
 struct loop;
 struct evdns_base;
 

@@ -19,25 +19,6 @@
 
 // ---- States --------------------------------------------------------------------------------------------------------
 
-const char *redis_conn_state_text(enum redis_conn_state state)
-{
-    switch (state) {
-    case REDIS_CONN_IDLE:
-        return "idle";
-    case REDIS_CONN_CONNECTING:
-        return "connecting";
-    case REDIS_CONN_AUTH:
-        return "auth";
-    case REDIS_CONN_LOADING_SCRIPTS:
-        return "loading scripts";
-    case REDIS_CONN_READY:
-        return "ready";
-    case REDIS_CONN_BACKOFF:
-        return "backoff";
-    }
-    return "unknown";
-}
-
 static void become_ready(struct redis_conn *conn)
 {
     conn->state = REDIS_CONN_READY;

@@ -88,7 +88,6 @@ MUST_CHECK int redis_conn_open(struct redis_conn **conn, struct loop *loop, cons
 void redis_conn_close(struct redis_conn *conn);
 
 enum redis_conn_state redis_conn_state(const struct redis_conn *conn);
-const char *redis_conn_state_text(enum redis_conn_state state);
 bool redis_conn_is_ready(const struct redis_conn *conn);
 
 // Commands sent and not answered.
@@ -108,10 +107,6 @@ void redis_conn_reset(struct redis_conn *conn, const char *why);
 // sent and nothing will be called back.
 MUST_CHECK int redis_conn_command(struct redis_conn *conn, const struct redis_arg *args, size_t count,
                                   redis_conn_reply_cb *on_reply, void *arg);
-
-// The same for NUL-terminated texts when `lens` is NULL.
-MUST_CHECK int redis_conn_command_argv(struct redis_conn *conn, size_t argc, const char *const *argv,
-                                       const size_t *lens, redis_conn_reply_cb *on_reply, void *arg);
 
 // EVALSHA of config.scripts[script]. Arguments are copied once, into the output.
 MUST_CHECK int redis_conn_evalsha(struct redis_conn *conn, size_t script, const struct redis_arg *keys,

@@ -5,8 +5,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#define ARGV_MAX 64
-
 // Room in every bound for one more request.
 static int check_bounds(struct redis_conn *conn, const struct redis_args *runs, size_t run_count)
 {
@@ -42,17 +40,6 @@ int redis_conn_command(struct redis_conn *conn, const struct redis_arg *args, si
     if (conn->state != REDIS_CONN_READY || conn->subscribing)
         return ERR_CLOSED;
     return redis_conn_send(conn, &run, 1, on_reply, arg);
-}
-
-int redis_conn_command_argv(struct redis_conn *conn, size_t argc, const char *const *argv, const size_t *lens,
-                            redis_conn_reply_cb *on_reply, void *arg)
-{
-    struct redis_arg args[ARGV_MAX];
-    if (argc > ARGV_MAX)
-        return ERR_RANGE;
-    for (size_t i = 0; i < argc; i++)
-        args[i] = (struct redis_arg){argv[i], lens != NULL ? lens[i] : strlen(argv[i])};
-    return redis_conn_command(conn, args, argc, on_reply, arg);
 }
 
 // Keys and arguments of a script.

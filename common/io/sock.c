@@ -89,21 +89,6 @@ static uint16_t port_of(const struct sockaddr_storage *sa)
     return 0;
 }
 
-void sock_format(const struct sockaddr *sa, char text[SOCK_TEXT_SIZE])
-{
-    struct sockaddr_storage copy = {0};
-    struct addr addr;
-    char shown[ADDR_TEXT_SIZE];
-    size_t len = sa->sa_family == AF_INET ? sizeof(struct sockaddr_in) : sizeof(struct sockaddr_in6);
-    if (addr_from_sockaddr(&addr, sa, len) != 0) {
-        snprintf(text, SOCK_TEXT_SIZE, "?");
-        return;
-    }
-    memcpy(&copy, sa, len);
-    addr_to_text(&addr, shown);
-    snprintf(text, SOCK_TEXT_SIZE, addr_is_v4(&addr) ? "%s:%u" : "[%s]:%u", shown, port_of(&copy));
-}
-
 // ---- Listening -----------------------------------------------------------------------------------------------------
 
 static int listen_on(const struct sockaddr_storage *sa, socklen_t len, int backlog, bool reuse_port)
@@ -197,14 +182,6 @@ int sock_accept(int listen_fd, struct sockaddr_storage *peer, socklen_t *peer_le
 }
 
 // ---- Options -------------------------------------------------------------------------------------------------------
-
-int sock_set_nonblocking(int fd)
-{
-    int flags = fcntl(fd, F_GETFL);
-    if (flags < 0 || fcntl(fd, F_SETFL, flags | O_NONBLOCK) != 0)
-        return ERR_IO;
-    return 0;
-}
 
 static void set(int fd, int level, int option, int value)
 {

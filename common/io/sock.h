@@ -14,7 +14,6 @@
 #include <sys/uio.h>
 
 #define SOCK_HOST_SIZE 256
-#define SOCK_TEXT_SIZE 64 // "[" IPv6 "]:65535" and the closing NUL
 
 // ---- Addresses -----------------------------------------------------------------------------------------------------
 
@@ -24,9 +23,6 @@ MUST_CHECK int sock_split(const char *text, char host[SOCK_HOST_SIZE], uint16_t 
 // A numeric address to listen on or to connect to; an empty host means every address ("::", both families).
 // ERR_MALFORMED when it is not numeric.
 MUST_CHECK int sock_parse(const char *text, struct sockaddr_storage *sa, socklen_t *len);
-
-// "192.0.2.1:80" or "[2001:db8::1]:80".
-void sock_format(const struct sockaddr *sa, char text[SOCK_TEXT_SIZE]);
 
 // ---- Listening -----------------------------------------------------------------------------------------------------
 
@@ -43,8 +39,6 @@ uint16_t sock_port(int fd);
 MUST_CHECK int sock_accept(int listen_fd, struct sockaddr_storage *peer, socklen_t *peer_len);
 
 // ---- Options -------------------------------------------------------------------------------------------------------
-
-MUST_CHECK int sock_set_nonblocking(int fd);
 
 // TCP_NODELAY, keepalive (idle 30 s, then 3 probes 10 s apart), and TCP_USER_TIMEOUT when user_timeout_ms is not 0:
 // unsent or unanswered data for that long breaks the connection. Best effort.

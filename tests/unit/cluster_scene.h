@@ -19,7 +19,7 @@ struct scene {
 
     int listener;
     struct event accept;
-    char shard_address[SOCK_TEXT_SIZE];
+    char shard_address[MEMBER_ADDRESS_SIZE];
     struct msg_sock *shard;
     uint8_t shard_nonce[LINK_NONCE_LEN];
     bool hold; // the shard answers nothing

@@ -121,12 +121,12 @@ void redis_scene_open_ready(void)
 int redis_scene_send(const char *words, redis_conn_reply_cb *cb)
 {
     static char copy[256];
-    const char *argv[16];
-    size_t argc = 0;
+    struct redis_arg args[16];
+    size_t count = 0;
     snprintf(copy, sizeof copy, "%s", words);
     for (char *at = strtok(copy, " "); at != NULL; at = strtok(NULL, " "))
-        argv[argc++] = at;
-    return redis_conn_command_argv(redis_scene.conn, argc, argv, NULL, cb, NULL);
+        args[count++] = REDIS_ARG_TEXT(at);
+    return redis_conn_command(redis_scene.conn, args, count, cb, NULL);
 }
 
 const char *redis_scene_ask(const char *words)

@@ -59,14 +59,10 @@ static void test_bounds(void **state)
     assert_false(geom_has_tile(&small, (struct tile){65535, 65535}));
 }
 
-static void test_edge_tiles_keep_their_stride_but_not_all_is_visible(void **state)
+static void test_edge_tiles_keep_their_stride_but_not_all_is_on_the_canvas(void **state)
 {
     (void)state;
     const struct tile corner = {3, 1};
-    assert_int_equal(geom_visible_cols(&small, corner), 1000 - 768);
-    assert_int_equal(geom_visible_rows(&small, corner), 300 - 256);
-    assert_int_equal(geom_visible_cols(&small, (struct tile){0, 0}), 256);
-    assert_int_equal(geom_visible_rows(&small, (struct tile){0, 0}), 256);
     assert_true(geom_has_offset(&small, corner, 231));
     assert_false(geom_has_offset(&small, corner, 232));
     assert_true(geom_has_offset(&small, corner, 43 * 256));
@@ -94,7 +90,7 @@ int main(void)
         cmocka_unit_test(test_tiles),
         cmocka_unit_test(test_pixel_there_and_back),
         cmocka_unit_test(test_bounds),
-        cmocka_unit_test(test_edge_tiles_keep_their_stride_but_not_all_is_visible),
+        cmocka_unit_test(test_edge_tiles_keep_their_stride_but_not_all_is_on_the_canvas),
         cmocka_unit_test(test_index_is_dense),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

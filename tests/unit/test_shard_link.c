@@ -22,7 +22,7 @@ struct scene {
     struct loop *loop;
     int listener;
     struct event accept;
-    char address[SOCK_TEXT_SIZE];
+    char address[64];
     enum manner manner;
     struct msg_sock *shard; // the shard's end of the latest connection
     uint8_t shard_nonce[LINK_NONCE_LEN];
