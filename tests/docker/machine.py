@@ -9,7 +9,7 @@ from pathlib import Path
 import redis
 from compose import ROOT, run
 from tessera.checker import Canvas
-from tessera.procs import wait_until
+from tessera.procs import Failure, wait_until
 
 SOURCE = "/usr/src/tessera"
 UNITS = ("tessera-redis", "tessera-shard@0", "tessera-shard@1", "tessera-gateway@0", "tessera-gateway@1")
@@ -47,7 +47,8 @@ class Machine:
                                         stdout=open(self.log, "ab"), stderr=subprocess.STDOUT)
 
         def is_up():
-            assert self.process.poll() is None, self.log.read_text()[-2000:]
+            if self.process.poll() is not None:
+                raise Failure(f"it ended with {self.process.returncode}: {self.log.read_text()[-2000:]}")
             return self("systemctl", "is-system-running", check=False).strip() in ("running", "degraded")
 
         wait_until(is_up, 90, "systemd has started everything", every=0.1)
