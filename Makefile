@@ -16,6 +16,7 @@
 #   make CC=clang                        another compiler      (into build/clang)
 #   make SANITIZE=address,undefined      with sanitizers       (into build/address-undefined)
 #   make V=1                             shows the commands
+#   make CFLAGS='-O3 -g' WERROR=         other flags than -O2 -g, CPPFLAGS and LDFLAGS besides; warnings are no errors
 
 .DEFAULT_GOAL := all
 .SECONDEXPANSION:
@@ -30,24 +31,29 @@ endif
 
 Q := $(if $(V),,@)
 
+CFLAGS ?= -O2 -g
+WERROR ?= -Werror
+
 comma := ,
 variant := $(filter-out gcc,$(notdir $(CC))) $(subst $(comma),-,$(SANITIZE))
 variant := $(subst $() ,-,$(strip $(variant)))
 OUT := build$(if $(variant),/$(variant))
 
 WARNINGS := -Wall -Wextra -Wshadow -Wconversion -Wstrict-prototypes -Wmissing-prototypes -Wvla -Wundef -Wpointer-arith \
-            -Wcast-qual -Wwrite-strings -Wformat=2 -Wold-style-definition -Werror
-CPPFLAGS := -I. -D_GNU_SOURCE -DTESSERA_VERSION='"$(VERSION)"'
-CFLAGS := -std=c11 -O2 -g -fPIE -fno-common -fstack-protector-strong $(WARNINGS)
-LDFLAGS := -pie -pthread -Wl,--as-needed -Wl,-z,relro,-z,now
+            -Wcast-qual -Wwrite-strings -Wformat=2 -Wold-style-definition $(WERROR)
+HARDENING := -fPIE -fstack-protector-strong -fstack-clash-protection
+# What is given comes behind ours. The same sources make the same programs, in whatever folder.
+override CPPFLAGS := -I. -D_GNU_SOURCE -DTESSERA_VERSION='"$(VERSION)"' $(CPPFLAGS)
+override CFLAGS := -std=c11 -fno-common $(HARDENING) $(WARNINGS) -ffile-prefix-map=$(CURDIR)=. $(CFLAGS)
+override LDFLAGS := -pie -pthread -Wl,--as-needed -Wl,-z,relro,-z,now $(LDFLAGS)
 LIBS := -lhiredis -levent_openssl -levent_core -levent_extra -lwslay -lmsgpackc -lssl -lcrypto -lhttp_parser -ljansson \
         -lpng -lz -lm
 
 ifdef SANITIZE
-CFLAGS += -O1 -fsanitize=$(SANITIZE) -fno-sanitize-recover=all -fno-omit-frame-pointer
-LDFLAGS += -fsanitize=$(SANITIZE)
-else
-CPPFLAGS += -D_FORTIFY_SOURCE=2
+override CFLAGS += -O1 -fsanitize=$(SANITIZE) -fno-sanitize-recover=all -fno-omit-frame-pointer
+override LDFLAGS += -fsanitize=$(SANITIZE)
+else ifeq ($(findstring _FORTIFY_SOURCE,$(CPPFLAGS) $(CFLAGS)),)
+override CPPFLAGS += -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2
 endif
 
 # ---- Programs --------------------------------------------------------------------------------------------------------

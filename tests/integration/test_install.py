@@ -76,13 +76,27 @@ def test_what_goes_where(workdir):
     for path in texts:
         text = path.read_text()
         assert str(dest) not in text and "@PREFIX@" not in text and "/usr/local" not in text and "@OPTIONS@" not in text and "@COMMANDS@" not in text, path
-        assert path.stat().st_mode & 0o777 == 0o644
+    for path in dest.rglob("*"):
+        executable = path.is_dir() or path.parent.name == "bin" or path.name == "start"
+        assert path.stat().st_mode & 0o7777 == (0o755 if executable else 0o644), path
     # What an operator has changed stays, at the next install and when it goes.
     (dest / "etc/tessera/gateway.conf").write_text("listen = :1234\n")
     make("install", DESTDIR=dest, PREFIX="/usr")
     make("uninstall", DESTDIR=dest, PREFIX="/usr")
     assert files(dest) == {f"etc/tessera/{name}.conf" for name in ("gateway", "shard", "redis", "ctl")}
     assert (dest / "etc/tessera/gateway.conf").read_text() == "listen = :1234\n"
+
+
+def test_programs_are_hardened_and_know_no_folder(root):
+    version = re.search(r"(?m)^VERSION := (\S+)$", (ROOT / "Makefile").read_text())[1]
+    for program in sorted((root / "usr/bin").iterdir()):
+        found = subprocess.run(["readelf", "-hldsW", program], capture_output=True, text=True, check=True).stdout
+        for what in ("DYN (Position-Independent", "GNU_RELRO", "NOW PIE", "__stack_chk_fail", "_chk@GLIBC"):
+            assert what in found, (program, what)
+        assert re.search(r"GNU_STACK +\S+ \S+ \S+ \S+ \S+ RW ", found) and "RPATH" not in found and "RUNPATH" not in found
+        assert str(ROOT).encode() not in program.read_bytes()
+        said = subprocess.run([program, "--version"], capture_output=True, text=True, check=True).stdout
+        assert said == f"{program.name} {version}\n"
 
 
 def test_units_and_man_pages(root):
