@@ -34,6 +34,7 @@ struct edge;
 struct http_conn;
 struct proxy_in;
 struct hello_wait;
+struct limits_shared;
 
 enum conn_state {
     CONN_PROXY,      // in list PROXY; reads the PROXY header
@@ -124,7 +125,7 @@ struct ws_conn {
     struct deadline pause;
     struct bucket bucket;
     struct bucket tiles;           // that it may ask for
-    struct bucket *address_bucket; // shared by all of its address
+    struct limits_shared *address; // shared by all of its address
     uint64_t user;
     uint64_t connection;
     uint32_t index;  // in the edge's array

@@ -20,7 +20,7 @@ struct entry {
     struct addr key;
     uint32_t connections[LIMITS_KINDS];
     struct minute sessions, arrivals;
-    struct bucket messages;
+    struct limits_shared shared;
     struct bucket lookups;     // burst 0 at first: not begun
     struct entry *prev, *next; // in `idle`, oldest first, while it holds no connection
     UT_hash_handle hh;
@@ -165,12 +165,12 @@ int limits_arrival(struct limits *limits, const struct addr *addr, struct monoti
     return err;
 }
 
-struct bucket *limits_messages(struct limits *limits, const struct addr *addr)
+struct limits_shared *limits_shared(struct limits *limits, const struct addr *addr)
 {
     struct addr key = key_of(addr);
     struct entry *entry;
     HASH_FIND(hh, limits->table, &key, sizeof key, entry);
-    return entry != NULL && is_held(entry) ? &entry->messages : NULL;
+    return entry != NULL && is_held(entry) ? &entry->shared : NULL;
 }
 
 int limits_session(struct limits *limits, const struct addr *addr, struct monotime now, uint32_t *retry_s)

@@ -42,9 +42,13 @@ void limits_close(struct limits *limits, enum limits_kind kind, const struct add
 // One more connection is there, whatever becomes of it. 0; ERR_FULL: more than this minute's; ERR_NOMEM.
 MUST_CHECK int limits_arrival(struct limits *limits, const struct addr *addr, struct monotime now);
 
-// What all connections of an address share for their messages; its rate is the caller's to set. Valid while the address
-// holds a connection that limits_open has counted; NULL when it holds none.
-struct bucket *limits_messages(struct limits *limits, const struct addr *addr);
+// What all connections of an address share; the rates are the caller's to set. Valid while the address holds a
+// connection that limits_open has counted; NULL when it holds none.
+struct limits_shared {
+    struct bucket messages;
+    struct bucket tiles; // new to a watch, or resumed
+};
+struct limits_shared *limits_shared(struct limits *limits, const struct addr *addr);
 
 // One more session. 0; ERR_FULL with the seconds to wait (1 … 60) in *retry_s; ERR_NOMEM.
 MUST_CHECK int limits_session(struct limits *limits, const struct addr *addr, struct monotime now, uint32_t *retry_s);

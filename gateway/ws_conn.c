@@ -296,14 +296,16 @@ void ws_conn_fini(struct conn *conn)
 
 // ---- Beginning and pump ---------------------------------------------------------------------------------------------
 
-// The first of an address fills it.
-static void start_address_bucket(struct conn *conn)
+// The first of an address fills its buckets.
+static void start_address(struct conn *conn)
 {
-    struct bucket *bucket = limits_messages(conn->edge->limits, &conn->addr);
+    struct limits_shared *shared = limits_shared(conn->edge->limits, &conn->addr);
     uint32_t rate = edge_messages_per_address(conn->edge);
-    conn->ws.address_bucket = bucket;
-    if (bucket != NULL && bucket->rate_per_s == 0)
-        bucket_init(bucket, rate, 2 * rate, loop_now(conn->edge->loop));
+    conn->ws.address = shared;
+    if (shared == NULL || shared->messages.rate_per_s != 0 || rate == 0)
+        return;
+    bucket_init(&shared->messages, rate, 2 * rate, loop_now(conn->edge->loop));
+    bucket_init(&shared->tiles, LIMIT_ADDRESS_TILES_PER_S, LIMIT_ADDRESS_TILES_BURST, loop_now(conn->edge->loop));
 }
 
 void ws_conn_start(struct conn *conn, uint64_t user, uint8_t kind, const uint8_t *early, size_t early_len)
@@ -316,7 +318,7 @@ void ws_conn_start(struct conn *conn, uint64_t user, uint8_t kind, const uint8_t
     uint32_t rate = edge_message_rate(conn->edge);
     bucket_init(&ws->bucket, rate, 2 * rate, loop_now(conn->edge->loop));
     bucket_init(&ws->tiles, LIMIT_NEW_TILES_PER_S, LIMIT_NEW_TILES_BURST, loop_now(conn->edge->loop));
-    start_address_bucket(conn);
+    start_address(conn);
     if (early_len > 0 && !ws_input_keep(conn, early, early_len)) {
         conn_doom(conn, CONN_REASON_NO_MEMORY);
         return;

@@ -44,10 +44,14 @@ void edge_on_verdict(struct cluster_client *client, const struct ws_verdict *ver
         ws_input_resume(conn, WS_PAUSE_DRAWS);
 }
 
-// No message is read before a whole watch is allowed, so this much always is.
+// No message is read before a whole watch is allowed, so this much always is: of the client. Several of an address may
+// have been read before the first of them is charged, so of the address there may be less.
 void ws_input_charge(struct conn *conn)
 {
-    (void)bucket_take(&conn->ws.tiles, loop_now(conn->edge->loop), conn->ws.hub.asked);
+    struct monotime now = loop_now(conn->edge->loop);
+    (void)bucket_take(&conn->ws.tiles, now, conn->ws.hub.asked);
+    if (conn->ws.address != NULL)
+        bucket_charge(&conn->ws.address->tiles, now, conn->ws.hub.asked);
 }
 
 static void on_watch(struct conn *conn, const uint8_t *message, size_t len, bool resume)
@@ -73,8 +77,8 @@ static void count_message(struct reading *reading)
     struct conn *conn = reading->conn;
     conn->edge->stats.messages++;
     (void)bucket_take(&conn->ws.bucket, loop_now(conn->edge->loop), 1);
-    if (conn->ws.address_bucket != NULL)
-        (void)bucket_take(conn->ws.address_bucket, loop_now(conn->edge->loop), 1);
+    if (conn->ws.address != NULL)
+        (void)bucket_take(&conn->ws.address->messages, loop_now(conn->edge->loop), 1);
 }
 
 static void on_message(void *arg, const uint8_t *message, size_t len)
@@ -121,10 +125,11 @@ static bool is_ready(struct bucket *bucket, uint32_t rate_per_s, struct monotime
 static bool has_token(struct conn *conn)
 {
     struct monotime now = loop_now(conn->edge->loop);
-    struct bucket *shared = conn->ws.address_bucket;
-    bool may_watch = bucket_wait_ms(&conn->ws.tiles, now, LIMIT_WATCH_TILES) == 0;
+    struct limits_shared *shared = conn->ws.address;
+    bool may_watch = bucket_wait_ms(&conn->ws.tiles, now, LIMIT_WATCH_TILES) == 0 &&
+                     (shared == NULL || bucket_wait_ms(&shared->tiles, now, LIMIT_WATCH_TILES) == 0);
     if (may_watch && is_ready(&conn->ws.bucket, edge_message_rate(conn->edge), now) &&
-        (shared == NULL || is_ready(shared, edge_messages_per_address(conn->edge), now)))
+        (shared == NULL || is_ready(&shared->messages, edge_messages_per_address(conn->edge), now)))
         return true;
     conn->ws.pauses |= WS_PAUSE_RATE;
     conn->edge->stats.pauses++;

@@ -92,22 +92,22 @@ static void test_arrivals(void **state)
     limits_free(limits);
 }
 
-static void test_messages_are_shared_by_a_network(void **state)
+static void test_what_is_shared_by_a_network(void **state)
 {
     (void)state;
     struct limits *limits = limits_new(&(struct limits_options){.idle_entries_max = 10});
     struct addr a = v6(1, 1), neighbour = v6(1, 2), other = v6(2, 1);
-    assert_null(limits_messages(limits, &a)); // no connection, no bucket
+    assert_null(limits_shared(limits, &a)); // no connection, nothing shared
     assert_int_equal(limits_open(limits, LIMITS_WS, &a), 0);
     assert_int_equal(limits_open(limits, LIMITS_WS, &neighbour), 0);
     assert_int_equal(limits_open(limits, LIMITS_WS, &other), 0);
-    assert_non_null(limits_messages(limits, &a));
-    assert_ptr_equal(limits_messages(limits, &a), limits_messages(limits, &neighbour));
-    assert_ptr_not_equal(limits_messages(limits, &a), limits_messages(limits, &other));
+    assert_non_null(limits_shared(limits, &a));
+    assert_ptr_equal(limits_shared(limits, &a), limits_shared(limits, &neighbour));
+    assert_ptr_not_equal(limits_shared(limits, &a), limits_shared(limits, &other));
     limits_close(limits, LIMITS_WS, &a);
-    assert_non_null(limits_messages(limits, &neighbour));
+    assert_non_null(limits_shared(limits, &neighbour));
     limits_close(limits, LIMITS_WS, &neighbour);
-    assert_null(limits_messages(limits, &neighbour));
+    assert_null(limits_shared(limits, &neighbour));
     limits_free(limits);
 }
 
@@ -174,7 +174,7 @@ int main(void)
         cmocka_unit_test(test_v6_by_network),
         cmocka_unit_test(test_off),
         cmocka_unit_test(test_arrivals),
-        cmocka_unit_test(test_messages_are_shared_by_a_network),
+        cmocka_unit_test(test_what_is_shared_by_a_network),
         cmocka_unit_test(test_sessions),
         cmocka_unit_test(test_lookups),
         cmocka_unit_test(test_table_is_bounded),

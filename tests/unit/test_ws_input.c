@@ -69,6 +69,31 @@ static void test_new_tiles_are_rationed(void **state)
     assert_true(bucket_wait_ms(&ws->tiles, loop_now(edge_fakes.loop), LIMIT_NEW_TILES_BURST) > 0);
 }
 
+// What the address has asked for counts as well, by whichever client.
+static void test_new_tiles_are_rationed_by_address(void **state)
+{
+    (void)state;
+    static uint8_t message[WS_WATCH_HEAD_LEN + LIMIT_WATCH_TILES * WS_ENTRY_LEN], bytes[sizeof message + 16];
+    static struct ws_entry entries[LIMIT_WATCH_TILES];
+    struct ws_conn *ws = ws_client_join();
+    for (uint16_t i = 0; i < LIMIT_WATCH_TILES; i++)
+        entries[i] = (struct ws_entry){.tile = {i, 0}};
+    size_t len = ws_encode_watch(message, WS_WATCH, entries, LIMIT_WATCH_TILES);
+    bucket_init(&ws->address->tiles, 1, LIMIT_WATCH_TILES + 100, loop_now(edge_fakes.loop));
+    for (unsigned i = 0; i < 3; i++)
+        ws_client_say(bytes, ws_client_frame(bytes, 0x82, message, len));
+    assert_int_equal(edge_fakes.watches, 1);
+    assert_true((ws->pauses & WS_PAUSE_RATE) != 0);
+    assert_int_equal(bucket_wait_ms(&ws->tiles, loop_now(edge_fakes.loop), LIMIT_WATCH_TILES), 0);
+    // Another one has asked in between: there is nothing left, but no debt.
+    bucket_charge(&ws->address->tiles, loop_now(edge_fakes.loop), 1000);
+    assert_in_range(bucket_wait_ms(&ws->address->tiles, loop_now(edge_fakes.loop), 1), 1, 1000);
+    bucket_init(&ws->address->tiles, 1, LIMIT_WATCH_TILES, loop_now(edge_fakes.loop));
+    for (unsigned i = 0; i < 50 && edge_fakes.watches < 2; i++)
+        loop_run_once(edge_fakes.loop, 20);
+    assert_int_equal(edge_fakes.watches, 2);
+}
+
 static void test_draws_in_flight(void **state)
 {
     (void)state;
@@ -120,6 +145,7 @@ static void test_many_draws_in_one_segment(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        WS_CLIENT_TEST(test_new_tiles_are_rationed_by_address),
         WS_CLIENT_TEST(test_stays_paused_until_the_answers_are_gone),
         WS_CLIENT_TEST(test_pongs_count),
         WS_CLIENT_TEST(test_new_tiles_are_rationed),
