@@ -188,9 +188,10 @@ static void find_claims(struct verify *verify)
 
 static int meet_claims(struct verify *verify, uint32_t seq, uint64_t user, uint16_t offset, uint8_t color)
 {
-    const struct claim *claim = verify->claims + verify->next_claim;
-    for (; verify->next_claim < verify->claim_count && claim->tile == tile_key(verify->tile) && claim->seq <= seq;
-         verify->next_claim++, claim++) {
+    for (; verify->next_claim < verify->claim_count; verify->next_claim++) {
+        const struct claim *claim = &verify->claims[verify->next_claim];
+        if (claim->tile != tile_key(verify->tile) || claim->seq > seq)
+            break;
         if (claim->seq != seq || claim->user != user || claim->offset != offset || claim->color != color)
             return bad(verify, "user %016" PRIx64 ": the record is not what the log has at %" PRIu32, claim->user,
                        claim->seq);
