@@ -125,7 +125,9 @@ int ctl_file_open(struct ctl_file *file, const char *path)
     if (file->gz == NULL)
         return ERR_IO;
     gzbuffer(file->gz, GZ_BUFFER);
-    if (take_bytes(file, magic, sizeof magic) != 0 || memcmp(magic, CTL_FILE_MAGIC, sizeof magic) != 0)
+    // zlib would read a file that is not compressed as it is, and nothing would see where that is cut.
+    if (take_bytes(file, magic, sizeof magic) != 0 || memcmp(magic, CTL_FILE_MAGIC, sizeof magic) != 0 ||
+        gzdirect(file->gz) != 0)
         return ERR_MALFORMED;
     return EVP_DigestUpdate(file->digest, magic, sizeof magic) == 1 ? 0 : ERR_NOMEM;
 }

@@ -357,6 +357,7 @@ def test_damage_is_found_before_anything_is_changed(make_cluster):
     flipped = bytearray(data)
     flipped[200] ^= 1
     refused(gzip.compress(bytes(flipped)), "a bit, under a right checksum of gzip")
+    refused(data, "no gzip at all")
     refused(with_byte(2, 20 + 257, 1), "a pixel")
     refused(with_byte(2, 12, 1), "the seq of the tile")
     refused(with_byte(2, 4, 1), "the epoch of the tile")
