@@ -164,6 +164,7 @@ static bool begin(struct restore *restore)
 {
     static struct settings settings;
     static struct canvas_config now;
+    settings.count = 0;
     if (!read_config(restore, &now) ||
         !(now.version == 0 ? take_all(restore, &settings) : merge(restore, &now, &settings)))
         return false;
@@ -424,9 +425,10 @@ static bool run(struct restore *restore, const char *path)
 
 enum ctl_status ctl_run_restore(const struct ctl_options *options, const char *const *args, size_t count)
 {
-    static struct restore restore;
+    static struct restore restore; // large
     char why[CTL_VERIFY_WHY_SIZE];
     (void)count;
+    memset(&restore, 0, sizeof restore);
     restore.options = options;
     int err = ctl_verify(args[0], &restore.summary, why);
     if (err != 0) {
