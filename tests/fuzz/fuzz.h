@@ -43,3 +43,6 @@ void *fuzz_copy(const void *data, size_t len);
 
 // Bytes of the heap that are in use.
 size_t fuzz_heap(void);
+
+// Of programs that are linked with big_blocks.c: how many of their large blocks are in use.
+unsigned fuzz_large_blocks(void);

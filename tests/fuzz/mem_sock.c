@@ -3,6 +3,8 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <netinet/in.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
@@ -19,6 +21,7 @@
 #define EVENTS_MAX 2 // one that reads, one that writes
 
 struct mem_sock {
+    int fd; // no number comes twice in a run
     bool open, ended, broken, shut;
     const char *listens; // on this address; NULL: a connection
     const char *waits;   // to be accepted there
@@ -33,17 +36,21 @@ struct mem_sock {
 
 static struct mem_sock socks[MEM_SOCKS_MAX];
 static unsigned opened;
+static int numbers; // given out
 
-static bool is_ours(int fd)
+// The place that has this number, or had it; NULL: somebody else has it now.
+static struct mem_sock *place_of(int fd)
 {
-    return fd >= FIRST && fd < FIRST + MEM_SOCKS_MAX;
+    struct mem_sock *sock = &socks[(unsigned)(fd - FIRST) % MEM_SOCKS_MAX];
+    return sock->fd == fd ? sock : NULL;
 }
 
 // An open one: closing twice, or using what was closed, is what this is to find.
 static struct mem_sock *at(int fd)
 {
-    FUZZ_CHECK(is_ours(fd) && socks[fd - FIRST].open);
-    return &socks[fd - FIRST];
+    struct mem_sock *sock = fd >= FIRST ? place_of(fd) : NULL;
+    FUZZ_CHECK(sock != NULL && sock->open);
+    return sock;
 }
 
 // ---- The target's side ----------------------------------------------------------------------------------------------
@@ -58,6 +65,7 @@ void mem_sock_reset(void)
     for (unsigned i = 0; i < MEM_SOCKS_MAX; i++)
         FUZZ_CHECK(!socks[i].open);
     opened = 0;
+    numbers = 0;
 }
 
 int mem_sock_open(void)
@@ -66,10 +74,11 @@ int mem_sock_open(void)
         if (socks[i].open)
             continue;
         clear(&socks[i]);
+        socks[i].fd = FIRST + MEM_SOCKS_MAX * numbers++ + i;
         socks[i].open = true;
         socks[i].room = SIZE_MAX;
         opened++;
-        return FIRST + i;
+        return socks[i].fd;
     }
     return -1;
 }
@@ -103,6 +112,17 @@ void mem_sock_feed(int fd, const void *bytes, size_t len)
     sock->pieces[(sock->first + sock->count++) % PIECES_MAX] = (uint32_t)len;
 }
 
+void mem_sock_join(int fd, const void *bytes, size_t len)
+{
+    struct mem_sock *sock = at(fd);
+    unsigned before = sock->count;
+    mem_sock_feed(fd, bytes, len);
+    if (before == 0 || sock->count == before)
+        return;
+    sock->pieces[(sock->first + before - 1) % PIECES_MAX] += sock->pieces[(sock->first + before) % PIECES_MAX];
+    sock->count--;
+}
+
 void mem_sock_end(int fd)
 {
     at(fd)->ended = true;
@@ -120,26 +140,28 @@ void mem_sock_room(int fd, size_t room)
 
 const uint8_t *mem_sock_out(int fd, size_t *len)
 {
-    const struct mem_sock *sock = &socks[fd - FIRST];
-    *len = sock->out_len;
-    return sock->out;
+    const struct mem_sock *sock = place_of(fd);
+    *len = sock != NULL ? sock->out_len : 0;
+    return sock != NULL ? sock->out : NULL;
 }
 
 void mem_sock_eat(int fd, size_t len)
 {
-    struct mem_sock *sock = &socks[fd - FIRST];
+    struct mem_sock *sock = place_of(fd);
+    if (sock == NULL)
+        return;
     sock->out_len -= len;
     memmove(sock->out, sock->out + len, sock->out_len);
 }
 
 bool mem_sock_shut(int fd)
 {
-    return socks[fd - FIRST].shut;
+    return place_of(fd) != NULL && place_of(fd)->shut;
 }
 
 bool mem_sock_is_open(int fd)
 {
-    return socks[fd - FIRST].open;
+    return place_of(fd) != NULL && place_of(fd)->open;
 }
 
 unsigned mem_sock_opened(void)
@@ -224,7 +246,7 @@ ssize_t __wrap_recv(int fd, void *data, size_t len, int flags)
 
 int __wrap_close(int fd)
 {
-    if (!is_ours(fd))
+    if (fd < FIRST)
         return __real_close(fd);
     close_fd(fd);
     return 0;
@@ -312,6 +334,16 @@ bool sock_established(const struct sock *sock)
 
 // ---- Listening ------------------------------------------------------------------------------------------------------
 
+int sock_split(const char *text, char host[SOCK_HOST_SIZE], uint16_t *port)
+{
+    const char *colon = strrchr(text, ':');
+    if (colon == NULL)
+        return ERR_MALFORMED;
+    snprintf(host, SOCK_HOST_SIZE, "%.*s", (int)(colon - text), text);
+    *port = (uint16_t)atoi(colon + 1);
+    return 0;
+}
+
 int sock_listen(const char *text, int backlog, bool reuse_port)
 {
     (void)backlog;
@@ -348,7 +380,7 @@ int sock_accept(int listen_fd, struct sockaddr_storage *peer, socklen_t *peer_le
         memcpy(peer, &from, sizeof from);
         *peer_len = sizeof from;
     }
-    return (int)(sock - socks) + FIRST;
+    return sock->fd;
 }
 
 // ---- Events ---------------------------------------------------------------------------------------------------------

@@ -21,9 +21,10 @@ int mem_sock_connect(const char *listen, uint32_t address);
 
 // What the peer does. Each feed is one piece: no read goes beyond it.
 void mem_sock_feed(int fd, const void *bytes, size_t len);
-void mem_sock_end(int fd);               // end of stream, after what was fed
-void mem_sock_break(int fd);             // a reset, at once
-void mem_sock_room(int fd, size_t room); // it takes so many more bytes
+void mem_sock_join(int fd, const void *bytes, size_t len); // as one piece with what waits
+void mem_sock_end(int fd);                                 // end of stream, after what was fed
+void mem_sock_break(int fd);                               // a reset, at once
+void mem_sock_room(int fd, size_t room);                   // it takes so many more bytes
 
 // What was written and not eaten yet.
 const uint8_t *mem_sock_out(int fd, size_t *len);
