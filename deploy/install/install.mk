@@ -47,6 +47,7 @@ install: $(installed_programs) $(installed_pages) $(installed_units) $(installed
 	$(Q)for file in $(installed_page); do $(INSTALL) -D -m 644 $$file $(DESTDIR)$(DATADIR)/$$file || exit 1; done
 	$(INSTALL) -m 644 $(filter-out %/start,$(installed_redis)) $(DESTDIR)$(DATADIR)/redis
 	$(INSTALL) -m 755 $(filter %/start,$(installed_redis)) $(DESTDIR)$(DATADIR)/redis
+	$(INSTALL) -m 755 deploy/install/secrets $(DESTDIR)$(DATADIR)
 	$(INSTALL) -m 644 $(installed_docs) $(DESTDIR)$(DOCDIR)
 	$(Q)for page in $(installed_pages); do \
 	    $(INSTALL) -D -m 644 $$page $(DESTDIR)$(MANDIR)/man$${page##*.}/$${page##*/} || exit 1; done

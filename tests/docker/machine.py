@@ -103,7 +103,8 @@ class Machine:
         return self.root / "etc/tessera/token_keys"
 
     def canvas(self):
-        return Canvas.read(redis.Redis("127.0.0.1", 6380, socket_timeout=20))
+        password = (self.root / "etc/tessera/redis_admin_password").read_text().strip()
+        return Canvas.read(redis.Redis("127.0.0.1", 6380, username="admin", password=password, socket_timeout=20))
 
     def certificates(self, count=8):
         """Those that so many new connections were shown, over both gateways."""

@@ -117,6 +117,24 @@ def test_limits_are_set(machine):
         assert soft == min(files, most) or soft == files, unit
 
 
+def test_secrets_are_read_by_those_who_need_them(machine):
+    by = {}
+    for line in machine("find", "/etc/tessera", "-type", "f", "-printf", "%u:%g:%m %f\\n").splitlines():
+        who, name = line.split(" ")
+        by.setdefault(who, set()).add(name)
+    assert by == {
+        "root:root:644": {"gateway.conf", "shard.conf", "redis.conf", "ctl.conf", "shard-0.env"},
+        "root:root:640": {"redis_admin_password", "redis_ctl_password"},
+        "root:tessera:640": {"cluster_secret", "admin_secret", "token_keys", "ticket_keys", "redis_gateway_password", "redis_shard_password"},
+        "root:tessera-redis:640": {"users.acl"},
+    }
+    assert "NOAUTH" in machine("redis-cli", "-p", "6380", "PING", check=False)
+    # What is there already stays.
+    before = machine.shell("cat /etc/tessera/*_secret /etc/tessera/*_password /etc/tessera/*_keys /etc/tessera/users.acl")
+    machine("/usr/local/share/tessera/secrets", "/etc/tessera")
+    assert machine.shell("cat /etc/tessera/*_secret /etc/tessera/*_password /etc/tessera/*_keys /etc/tessera/users.acl") == before
+
+
 # Each line is a name, whether it is allowed (to the gateway, the shard, Redis), and the command.
 PROBES = """
 nothing         +++  true
@@ -180,7 +198,7 @@ def test_reload_takes_certificate_and_keys(machine, tmp_path):
             (etc / target).write_bytes(source.read_bytes())
 
     put("one")
-    machine.shell("""cd /etc/tessera; (umask 027; openssl rand -hex 32 >ticket_keys; chgrp tessera ticket_keys)
+    machine.shell("""cd /etc/tessera
                      sed -i -E 's/^#(tls-)/\\1/' gateway.conf
                      for n in 0 1; do echo TESSERA_DRAIN_SPREAD=1s >gateway-$n.env; done
                      systemctl restart tessera-gateway@0 tessera-gateway@1""")
