@@ -39,7 +39,7 @@ fuzz_shard_LDFLAGS := $(FUZZ_MEM_LDFLAGS) $(FUZZ_BIG_LDFLAGS)
 
 fuzz_cluster_OBJS = tests/fuzz/big_blocks tests/fuzz/cluster_ask $(fuzz_redis) $(fuzz_conn_objs) gateway/bus \
                     $(filter-out common/io/loop common/io/loop_deferred common/io/sock common/io/sock_io common/io/dial \
-                    common/io/rand tests/unit/redis_server,$(test_cluster_OBJS))
+                    common/io/rand tests/%,$(test_cluster_OBJS))
 fuzz_cluster_LIBS := -lhiredis -lm -levent_core -levent_extra -lcrypto
 fuzz_cluster_LDFLAGS := $(FUZZ_MEM_LDFLAGS) $(FUZZ_BIG_LDFLAGS)
 
@@ -69,11 +69,12 @@ fuzz_hub_LIBS := -lz -lcmocka
 fuzz_hub_LDFLAGS := $(ALLOC_FAIL_LDFLAGS)
 
 fuzz_backup_OBJS = tests/fuzz/backup_file tests/fuzz/deaf_redis tests/fuzz/redis_state tests/fuzz/resp tests/fuzz/big_blocks \
-                   common/ctl/ctl_file common/ctl/ctl_verify common/ctl/ctl_restore common/core/bytes common/core/bytes_text \
+                   common/ctl/ctl_file common/ctl/ctl_verify common/ctl/ctl_restore common/ctl/ctl_restorer \
+                   common/ctl/ctl_late common/ctl/ctl_show tests/fuzz/fixed_rand common/core/bytes common/core/bytes_text \
                    common/core/addr common/core/geom common/core/palette $(name_objs) proto/bus_proto proto/canvas_config \
                    proto/keys proto/msgpack_flat
 fuzz_backup_LIBS := -lhiredis -ljansson -lz -lcrypto
-fuzz_backup_LDFLAGS := -Wl,--wrap=gzopen $(FUZZ_BIG_LDFLAGS)
+fuzz_backup_LDFLAGS := -Wl,--wrap=gzopen,--wrap=getauxval $(FUZZ_BIG_LDFLAGS)
 
 .PHONY: fuzz fuzz-check fuzz-build
 fuzz-build: $(FUZZ_TARGETS)

@@ -63,11 +63,10 @@ static void check(bool may_be_good, bool must_be_good)
     int err = ctl_verify("file", &summary, why);
     FUZZ_CHECK(err == 0 || (err == ERR_MALFORMED && why[0] != '\0'));
     FUZZ_CHECK(err == 0 ? may_be_good : !must_be_good);
-    if (err != 0)
-        return;
-    FUZZ_CHECK(summary.config_record != NULL && geom_valid(&summary.config.geom));
-    free(summary.config_record);
-    (void)ctl_run_restore(&options, path, 1);
+    FUZZ_CHECK(err != 0 || (summary.config_record != NULL && geom_valid(&summary.config.geom)));
+    ctl_summary_fini(&summary);
+    if (err == 0)
+        (void)ctl_run_restore(&options, path, 1);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);

@@ -379,7 +379,7 @@ static void begin(uint8_t setup)
         .on_verdict = on_verdict, .on_config = on_config, .on_status = on_status, .on_erased = on_erased};
     const struct bus_events bus_events = {on_bus_up, on_bus_down, on_bus_open, on_bus_message, on_bus_cluster, NULL};
     canvas.palette = *palette_default();
-    log_set_level(LOG_ERROR + 1);
+    log_init("fuzz", LOG_ERROR + 1, LOG_LOGFMT);
     fixed_rand_reset();
     fake_loop_reset();
     mem_sock_reset();

@@ -380,7 +380,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     static struct canvas_config canvas = {.geom = {REDIS_STATE_WIDTH, REDIS_STATE_WIDTH, 64}};
     struct fuzz_in in = fuzz_begin(data, size);
     canvas.palette = *palette_default();
-    log_set_level(LOG_ERROR + 1);
+    log_init("fuzz", LOG_ERROR + 1, LOG_LOGFMT);
     fixed_rand_reset();
     fake_loop_reset();
     mem_sock_reset();
