@@ -183,6 +183,46 @@ static void test_the_queue_of_a_port_that_closes(void **state)
     assert_true(drained);
 }
 
+// Who has asked for nothing yet gives way to who comes, the oldest first; whoever is being answered stays.
+static void test_room_for_one_more(void **state)
+{
+    (void)state;
+    edge->options.max_sockets = 2;
+    connect_client(0);
+    ask_for(0, 0); // and takes nothing of it
+    connect_client(1);
+    connect_client(2);
+    edge_fakes_turn(2);
+    assert_int_equal(edge->stats.sockets, 2);
+    assert_int_equal(edge->stats.disconnects[CONN_REASON_SOCKETS_FULL], 1);
+    assert_int_equal(recv(clients[1], got, sizeof got, MSG_DONTWAIT), 0);
+    assert_true(take(0) > 0);
+    ask_for(2, 1);
+    connect_client(3); // now there is nobody
+    edge_fakes_turn(2);
+    assert_int_equal(edge->stats.sockets, 2);
+    assert_int_equal(edge->stats.disconnects[CONN_REASON_SOCKETS_FULL], 2);
+    assert_true(take(2) > 0);
+}
+
+// Nobody gives way to one whose PROXY header would not be believed.
+static void test_no_room_is_made_for_a_stranger(void **state)
+{
+    (void)state;
+    int pair[2];
+    const struct addr stranger = {{0x20, 0x01, 0x0d, 0xb8}};
+    edge->options.max_sockets = 1;
+    connect_client(0);
+    assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, pair), 0);
+    conn_start(edge, pair[0], &stranger, true);
+    edge_fakes_turn(2);
+    assert_int_equal(edge->stats.disconnects[CONN_REASON_PROXY_UNTRUSTED], 1);
+    assert_int_equal(edge->stats.disconnects[CONN_REASON_SOCKETS_FULL], 0);
+    assert_int_equal(edge->stats.sockets, 1);
+    assert_int_equal(recv(pair[1], got, sizeof got, 0), 0);
+    close(pair[1]);
+}
+
 static void test_errors_are_not_cached(void **state)
 {
     (void)state;
@@ -201,9 +241,14 @@ static void test_errors_are_not_cached(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(test_a_body_is_counted_once),          TEST(test_slow_takers_do_not_fill_the_memory),
-        TEST(test_a_body_above_the_bound),          TEST(test_a_refusal_to_a_full_socket),
-        TEST(test_the_queue_of_a_port_that_closes), TEST(test_errors_are_not_cached),
+        TEST(test_a_body_is_counted_once),
+        TEST(test_slow_takers_do_not_fill_the_memory),
+        TEST(test_a_body_above_the_bound),
+        TEST(test_a_refusal_to_a_full_socket),
+        TEST(test_the_queue_of_a_port_that_closes),
+        TEST(test_errors_are_not_cached),
+        TEST(test_room_for_one_more),
+        TEST(test_no_room_is_made_for_a_stranger),
     };
     return cmocka_run_group_tests_name("http_conn", tests, NULL, NULL);
 }

@@ -65,7 +65,7 @@ static void test_host_too_long(void **state)
     char host[SOCK_HOST_SIZE];
     uint16_t port;
     memset(text, 'x', sizeof text);
-    strcpy(text + SOCK_HOST_SIZE, ":1");
+    memcpy(text + SOCK_HOST_SIZE, ":1", sizeof ":1");
     assert_int_equal(sock_split(text, host, &port), ERR_MALFORMED);
     assert_int_equal(sock_split(text + 1, host, &port), 0);
 }

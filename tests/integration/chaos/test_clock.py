@@ -1,12 +1,14 @@
 """The wall clock of one process is set ahead or back: nobody waits for an hour, no cooldown is cut short, no shard is taken for dead."""
 
 import asyncio
+import json
 import mmap
 import struct
 import time
 
 import pytest
-from tessera.client import Client
+from tessera import http
+from tessera.client import REFUSED, Client
 from tessera.cluster import Cluster, metric
 from tessera.procs import build_dir
 from tessera.protocol import Verdict
@@ -81,6 +83,38 @@ def test_a_clock_is_set_and_goes_right_again(cluster, name, seconds):
     assert time.monotonic() - before > COOLDOWN_S
     assert evictions(cluster) == 0 and all(gateway.ready() for gateway in cluster.gateways)
     cluster.canvas()
+
+
+def test_the_life_of_a_session(workdir):
+    """Renewed when half of it is over, refused when all of it is: by the clock of the gateway."""
+    cluster = Cluster(workdir / "cluster", shards=1, gateways=1, gateway_args=["--session-life=10m"])
+    (gateway,) = cluster.gateways
+    clock = Clock(gateway.proc, workdir / "clock")
+
+    def ask(token):
+        reply = http.request(gateway.address, "POST", "/api/v1/session", headers={"Authorization": f"Bearer {token}"})
+        told = json.loads(reply.body)
+        assert f"Max-Age={told['expires_in_s']};" in reply.headers["set-cookie"]
+        return told
+
+    async def connects(token):
+        async with Client(gateway.ws_url, token):
+            return True
+
+    with cluster:
+        first = ask("none")
+        assert first["expires_in_s"] == 600
+        clock.set_ahead(200)
+        same = ask(first["token"])
+        assert same["token"] == first["token"] and 300 < same["expires_in_s"] <= 400
+        clock.set_ahead(400)
+        second = ask(first["token"])
+        assert second["user"] == first["user"] and second["token"] != first["token"] and second["expires_in_s"] == 600
+        clock.set_ahead(605)
+        assert asyncio.run(connects(second["token"]))
+        with pytest.raises(REFUSED):
+            asyncio.run(connects(first["token"]))
+        assert ask(first["token"])["user"] != first["user"]
 
 
 def test_a_redis_that_stands_still_evicts_nobody(cluster):
