@@ -1,6 +1,5 @@
-// What one address may have: connections at once, new ones a minute, sessions a minute, messages and lookups a
-// second. Pure. The
-// table is bounded; entries that hold connections stay, and of the others the least recently used goes first.
+// What one address may have: connections at once, new ones a minute, sessions a minute, messages and lookups a second.
+// Pure. The table is bounded; entries that hold connections stay, and of the others the least recently used goes first.
 #pragma once
 
 #include <stdbool.h>

@@ -2,9 +2,9 @@
 // in, what is to be done comes out when asked for.
 //
 //   route_submit --> tile's queue: [in flight, in first order][waiting] --route_next_forward--> link --> shard
-//                                   ^                                                                  |
-//                                   +--- NOT_OWNER, link lost: all of the tile wait in first order <---+-->
-// route_next_verdict
+//                                   ^                                                                      |
+//                                   +--- NOT_OWNER, link lost: all of the tile wait in first order <-------+
+//   route_next_verdict <------------------------------- VERDICTS ------------------------------------------+
 //
 // A tile sends on while its draws in flight go to its owner. Once one comes back, or the owner changes, the tile sends
 // nothing until none of its draws is in flight any more: so two shards never have draws of one tile, and no draw

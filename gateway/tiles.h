@@ -106,9 +106,9 @@ void tiles_unwatched(struct tiles *tiles, struct held *held);
 struct held *tiles_find(const struct tiles *tiles, struct tile tile);
 size_t tiles_bytes(const struct tiles *tiles);
 
-// From the bus.
 // Asks where each of them is in Redis, whatever was heard.
 void tiles_verify(struct tiles *tiles);
+// From the bus.
 void tiles_bus_up(struct tiles *tiles);
 void tiles_bus_down(struct tiles *tiles);
 void tiles_bus_open(struct tiles *tiles, struct tile tile);

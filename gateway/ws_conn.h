@@ -2,8 +2,8 @@
 // the memory and the socket; reading, HELLO, limits and closing are its business.)
 //
 //   edge --messages--> hub_join/watch/resume, cluster_draw
-//   hub  --frames---> ws_conn_write_shared      (TILE, SNAPSHOT: ready WebSocket frames, shared, never copied per
-// client) all  --messages-> ws_conn_send              (WELCOME, VERDICT, STATUS …: small, per client, bounded queue)
+//   hub  --frames----> ws_conn_write_shared    TILE, SNAPSHOT: ready frames, shared, never copied for a client
+//   all  --messages--> ws_conn_send            WELCOME, VERDICT …: small, for one client, bounded queue
 //
 // Order on the wire: the rest of a shared buffer that was cut, then the queue of small messages, then new shared
 // buffers. None of these functions frees the connection or calls back before it returns: a connection that must end is

@@ -5,9 +5,8 @@
 //   Redis:  place_connected, place_next_view ─► place_view_read, place_next_take ─► place_taken, place_next_beat
 //
 // Why nothing is lost or doubled:
-// - A tile is in at most one batch, so the seq that Redis has is exactly known, and the order of its draws never
-// changes:
-//   draws of a batch whose outcome is unknown, or that was fenced, go back to the front of their tile's queue.
+// - A tile is in at most one batch, so the seq that Redis has is exactly known. Nor does the order of its draws ever
+//   change: those of a batch that was fenced, or of unknown outcome, go back to the front of their tile's queue.
 // - Only a tile that was taken on the present connection is placed on. place_disconnected makes all unowned; the take
 //   raises the epoch, so that whatever of the old connection still arrives at Redis is fenced, and it tells what was
 //   placed (seq, windows), so that what was placed before is recognised when it is sent again.

@@ -4,9 +4,8 @@
 //
 //     --draw-rate 5 or --draw-rate=5           (a bool also as --name alone; secrets: --name-file PATH too)
 //     TESSERA_DRAW_RATE=5                      (secrets: TESSERA_NAME_FILE=PATH too)
-//     draw-rate = 5                            in the file of --config FILE or TESSERA_CONFIG (secrets: name-file =
-//     PATH
-//                                              too)
+//     draw-rate = 5                            in the file of --config FILE or TESSERA_CONFIG
+//                                              (secrets: name-file = PATH too)
 //     the default of its row
 //
 // A secret on a command line is seen by every user of the machine: prefer the -file forms. An unknown flag, line or

@@ -1,8 +1,7 @@
 // The options that gateway and shard share, so that both name and explain them alike.
 //
 //   struct options { struct conf_common common; ... };
-//   static const struct conf_option rows[] = { CONF_COMMON_ROWS(struct options, common, "127.0.0.1:9100"), { "listen",
-//   ... }, ... };
+//   static const struct conf_option rows[] = { CONF_COMMON_ROWS(struct options, common, "127.0.0.1:9100"), ... };
 #pragma once
 
 #include "common/io/conf.h"

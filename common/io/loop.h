@@ -90,6 +90,7 @@ void loop_defer(struct loop *loop, struct loop_deferred *deferred);
 
 // The same, after all that loop_defer has put off: for a slice of long work, behind which nothing else should wait.
 void loop_defer_last(struct loop *loop, struct loop_deferred *deferred);
+
 // ---- Signals and health --------------------------------------------------------------------------------------------
 
 #define LOOP_SIGNALS_MAX 8
