@@ -152,8 +152,11 @@ static void go_on(struct me *me, const struct store_user *user)
     if (me->what == ME_ERASE) {
         store_erase(edge->parts.store, me->user, me->stored.text, on_erased, me);
     } else if (may_rename(me, user)) {
-        const struct store_rename rename = {
-            .user = me->user, .old = me->stored.text, .name = me->name, .keep_ms = edge->options.name_keep_ms};
+        const struct store_rename rename = {.user = me->user,
+                                            .old = me->stored.text,
+                                            .name = me->name,
+                                            .keep_ms = edge->options.name_keep_ms,
+                                            .life_ms = user_name_life_ms(user, edge->options.session_life_s)};
         store_rename(edge->parts.store, &rename, on_renamed, me);
     }
 }
@@ -179,6 +182,51 @@ static void on_user(int err, const struct store_user *user, void *arg)
 static void read_again(struct me *me)
 {
     store_user(me->wait.edge->parts.store, me->user, on_user, me);
+}
+
+// ---- Renewing -------------------------------------------------------------------------------------------------------
+
+struct renewal {
+    struct edge *edge;
+    uint64_t user;
+};
+
+static void on_renewed(int err, enum store_renamed result, uint64_t wait_ms, void *arg)
+{
+    (void)err; // the next renewal of the session is another chance, long before the name ends
+    (void)result;
+    (void)wait_ms;
+    free(arg);
+}
+
+static void on_user_to_renew(int err, const struct store_user *user, void *arg)
+{
+    struct renewal *renewal = arg;
+    struct edge *edge = renewal->edge;
+    if (err != 0 || user->name.erased || user->name.text[0] == '\0') {
+        free(renewal);
+        return;
+    }
+    const struct store_rename same = {.user = renewal->user,
+                                      .old = user->name.text,
+                                      .name = user->name.text,
+                                      .keep_ms = edge->options.name_keep_ms,
+                                      .life_ms = user_name_life_ms(user, edge->options.session_life_s)};
+    store_rename(edge->parts.store, &same, on_renewed, renewal);
+}
+
+void api_renew_name(const struct call *call, uint64_t user)
+{
+    struct edge *edge = call->conn->edge;
+    uint32_t retry_s;
+    // An old token may be shown again and again.
+    if (limits_lookup(edge->limits, &call->conn->addr, WRITE_COST, loop_now(edge->loop), &retry_s) != 0)
+        return;
+    struct renewal *renewal = malloc(sizeof *renewal);
+    if (renewal == NULL)
+        return;
+    *renewal = (struct renewal){edge, user};
+    store_user(edge->parts.store, user, on_user_to_renew, renewal);
 }
 
 // ---- Requests -------------------------------------------------------------------------------------------------------
@@ -217,6 +265,20 @@ static void begin(const struct call *call, struct me *me)
     reply_busy(call->conn);
 }
 
+// False: answered with when to come again.
+static bool may_write(const struct call *call)
+{
+    struct edge *edge = call->conn->edge;
+    uint32_t retry_s = 1;
+    if (limits_name(edge->limits, &call->conn->addr, loop_now(edge->loop), &retry_s) == 0)
+        return true;
+    char headers[96];
+    snprintf(headers, sizeof headers, PRIVATE "Retry-After: %u\r\n", retry_s);
+    edge->stats.lookups_refused++;
+    http_reply_error(call->conn, 429, "too many names from this address", headers);
+    return false;
+}
+
 void api_me(const struct call *call)
 {
     unsigned method = call->request->parser.method;
@@ -229,7 +291,8 @@ void api_me(const struct call *call)
         reply_no_session(call->conn);
         return;
     }
-    if (!route_lookup_ok(call, reads ? READ_COST : WRITE_COST, "") || (method == HTTP_PUT && !parse_name(call, name)))
+    if (!route_lookup_ok(call, reads ? READ_COST : WRITE_COST, "") || (method == HTTP_PUT && !parse_name(call, name)) ||
+        (!reads && !may_write(call)))
         return;
     struct me *me = calloc(1, sizeof *me);
     if (me == NULL) {

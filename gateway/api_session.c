@@ -71,6 +71,7 @@ void api_session(const struct call *call)
             return;
         }
         edge->stats.sessions_renewed++;
+        api_renew_name(call, session.token.user);
     } else if (session_text(&session, edge->options.keys) != 0) {
         http_reply_error(call->conn, 500, "no session can be made", NULL);
         return;

@@ -103,6 +103,7 @@ struct edge *edge_new(struct loop *loop, struct metrics *metrics, const struct e
         limits_new(&(struct limits_options){.connections_per_address = options->connections_per_address,
                                             .new_connections_per_minute = options->new_connections_per_minute,
                                             .sessions_per_minute = options->sessions_per_minute,
+                                            .names_per_hour = options->names_per_hour,
                                             .lookups_per_second = options->lookups_per_second,
                                             .idle_entries_max = IDLE_ADDRESSES_MAX});
     if (edge->limits == NULL || edge_add_metrics(edge, metrics) != 0) {

@@ -47,6 +47,7 @@ struct edge_options {
     uint32_t connections_per_address;
     uint32_t new_connections_per_minute; // of an address
     uint32_t sessions_per_minute;
+    uint32_t names_per_hour;     // of one address; 0 = no limit
     uint32_t lookups_per_second; // of one address; 0 = no limit
     uint32_t session_life_s;
     uint64_t name_keep_ms;     // how long a name is kept before the next

@@ -9,9 +9,10 @@
 #include "common/core/hash_table.h"
 
 #define MINUTE_US INT64_C(60000000)
+#define HOUR_US (60 * MINUTE_US)
 
-// How many in the minute that began at `began`.
-struct minute {
+// How many in the minute, or hour, that began at `began`.
+struct span {
     struct monotime began;
     uint32_t count;
 };
@@ -19,7 +20,7 @@ struct minute {
 struct entry {
     struct addr key;
     uint32_t connections[LIMITS_KINDS];
-    struct minute sessions, arrivals;
+    struct span sessions, arrivals, names;
     struct limits_shared shared;
     struct bucket lookups;     // burst 0 at first: not begun
     struct entry *prev, *next; // in `idle`, oldest first, while it holds no connection
@@ -136,19 +137,24 @@ void limits_close(struct limits *limits, enum limits_kind kind, const struct add
         make_idle(limits, entry);
 }
 
-// One more of this minute. 0, or ERR_FULL with the time until the next in *left_us.
-static int minute_take(struct minute *minute, uint32_t max, struct monotime now, int64_t *left_us)
+// One more of this span. 0, or ERR_FULL with the time until the next in *left_us.
+static int span_take(struct span *span, int64_t length_us, uint32_t max, struct monotime now, int64_t *left_us)
 {
-    int64_t age = monotime_diff_us(now, minute->began);
-    if (minute->count == 0 || age >= MINUTE_US) {
-        *minute = (struct minute){.began = now};
+    int64_t age = monotime_diff_us(now, span->began);
+    if (span->count == 0 || age >= length_us) {
+        *span = (struct span){.began = now};
         age = 0;
     }
-    *left_us = MINUTE_US - (age > 0 ? age : 0);
-    if (minute->count >= max)
+    *left_us = length_us - (age > 0 ? age : 0);
+    if (span->count >= max)
         return ERR_FULL;
-    minute->count++;
+    span->count++;
     return 0;
+}
+
+static uint32_t seconds(int64_t us)
+{
+    return (uint32_t)((us + 999999) / 1000000);
 }
 
 int limits_arrival(struct limits *limits, const struct addr *addr, struct monotime now)
@@ -159,7 +165,7 @@ int limits_arrival(struct limits *limits, const struct addr *addr, struct monoti
     struct entry *entry = take(limits, addr);
     if (entry == NULL)
         return ERR_NOMEM;
-    int err = minute_take(&entry->arrivals, limits->options.new_connections_per_minute, now, &left_us);
+    int err = span_take(&entry->arrivals, MINUTE_US, limits->options.new_connections_per_minute, now, &left_us);
     if (!is_held(entry))
         make_idle(limits, entry);
     return err;
@@ -181,9 +187,25 @@ int limits_session(struct limits *limits, const struct addr *addr, struct monoti
     struct entry *entry = take(limits, addr);
     if (entry == NULL)
         return ERR_NOMEM;
-    int err = minute_take(&entry->sessions, limits->options.sessions_per_minute, now, &left_us);
+    int err = span_take(&entry->sessions, MINUTE_US, limits->options.sessions_per_minute, now, &left_us);
     if (err != 0)
-        *retry_s = (uint32_t)((left_us + 999999) / 1000000);
+        *retry_s = seconds(left_us);
+    if (!is_held(entry))
+        make_idle(limits, entry);
+    return err;
+}
+
+int limits_name(struct limits *limits, const struct addr *addr, struct monotime now, uint32_t *retry_s)
+{
+    int64_t left_us;
+    if (limits->options.names_per_hour == 0)
+        return 0;
+    struct entry *entry = take(limits, addr);
+    if (entry == NULL)
+        return ERR_NOMEM;
+    int err = span_take(&entry->names, HOUR_US, limits->options.names_per_hour, now, &left_us);
+    if (err != 0)
+        *retry_s = seconds(left_us);
     if (!is_held(entry))
         make_idle(limits, entry);
     return err;

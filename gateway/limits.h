@@ -1,5 +1,6 @@
-// What one address may have: connections at once, new ones a minute, sessions a minute, messages and lookups a second.
-// Pure. The table is bounded; entries that hold connections stay, and of the others the least recently used goes first.
+// What one address may have: connections at once, new ones a minute, sessions a minute, names an hour, messages, tiles
+// and lookups a second. Pure. The table is bounded; entries that hold connections stay, and of the others the least
+// recently used goes first.
 #pragma once
 
 #include <stdbool.h>
@@ -24,6 +25,7 @@ struct limits_options {
     uint32_t connections_per_address;    // of each kind; 0 = off
     uint32_t new_connections_per_minute; // 0 = off
     uint32_t sessions_per_minute;        // 0 = off
+    uint32_t names_per_hour;             // 0 = off
     uint32_t lookups_per_second;         // with a burst of LIMITS_LOOKUP_BURST times that; 0 = off
     uint32_t idle_entries_max;           // addresses remembered that hold no connection
 };
@@ -51,6 +53,9 @@ struct limits_shared *limits_shared(struct limits *limits, const struct addr *ad
 
 // One more session. 0; ERR_FULL with the seconds to wait (1 … 60) in *retry_s; ERR_NOMEM.
 MUST_CHECK int limits_session(struct limits *limits, const struct addr *addr, struct monotime now, uint32_t *retry_s);
+
+// One more name is asked for, or a user to be erased: what stays for long. Errors as above, up to 3600 s.
+MUST_CHECK int limits_name(struct limits *limits, const struct addr *addr, struct monotime now, uint32_t *retry_s);
 
 // Something is read, or written, for one who is not connected: `cost` lookups. Errors as above.
 MUST_CHECK int limits_lookup(struct limits *limits, const struct addr *addr, uint32_t cost, struct monotime now,

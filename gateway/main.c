@@ -119,6 +119,7 @@ static struct edge *new_edge(struct gateway *gateway)
                                       .connections_per_address = (uint32_t)options->connections_per_address,
                                       .new_connections_per_minute = (uint32_t)options->new_connections_per_minute,
                                       .sessions_per_minute = (uint32_t)options->sessions_per_minute,
+                                      .names_per_hour = (uint32_t)options->names_per_hour,
                                       .lookups_per_second = (uint32_t)options->lookups_per_second,
                                       .name_keep_ms = (uint64_t)options->name_keep_ms,
                                       .public_origin = options->public_origin,

@@ -22,7 +22,7 @@ struct options {
     const char *allowed_origins;
     int64_t message_rate, connections_per_address, max_connections, sessions_per_minute;
     int64_t new_connections_per_minute, messages_per_address;
-    int64_t lookups_per_second, name_keep_ms;
+    int64_t lookups_per_second, names_per_hour, name_keep_ms;
     const char *public_origin;
     int64_t session_life_ms;
     int64_t replica_memory;

@@ -27,6 +27,9 @@ route_handler api_heat;                                                         
 route_handler api_session;                                                                 // api_session.c
 route_handler api_ws;                                                                      // api_ws.c
 
+// The user's session was renewed: so is what the user is called.
+void api_renew_name(const struct call *call, uint64_t user);
+
 // Decimal without leading zeros, up to 65535; moves *at behind it.
 bool route_parse_u16(const char **at, const char *end, uint16_t *value);
 

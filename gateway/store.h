@@ -62,11 +62,12 @@ typedef void (*store_names_cb)(int err, const struct store_name *names, size_t c
 void store_names(struct store *store, const uint64_t *users, size_t count, store_names_cb cb, void *arg);
 
 // name.lua: the user is called `name` from now on (checked by name_check; empty: the generated one), if it still is
-// called `old`.
+// called `old`. The same again only renews its life.
 struct store_rename {
     uint64_t user;
     const char *old, *name; // zero-terminated
     uint64_t keep_ms;       // how long a name is kept before the next
+    uint64_t life_ms;       // after which it goes, unless it is renewed; 0: never
 };
 enum store_renamed {
     STORE_RENAMED,

@@ -138,20 +138,18 @@ static void on_renamed(void *arg, const redisReply *reply)
 void store_rename(struct store *store, const struct store_rename *rename, store_rename_cb cb, void *arg)
 {
     struct store_request *request = store_request_new(store, (union store_cb){.rename = cb}, arg);
-    char record[KEY_MAX], claim[KEY_MAX], old_claim[KEY_MAX], keep[NUMBER_SIZE];
+    char record[KEY_MAX], claim[KEY_MAX], old_claim[KEY_MAX], keep[NUMBER_SIZE], life[NUMBER_SIZE];
     uint8_t user[8];
     bytes_set_u64(user, rename->user);
     snprintf(keep, sizeof keep, "%" PRIu64, rename->keep_ms);
+    snprintf(life, sizeof life, "%" PRIu64, rename->life_ms);
     const struct redis_arg record_key = {record, key_user_name(record, rename->user)};
     const struct redis_arg keys[] = {record_key, claim_of(claim, rename->name, record_key),
                                      claim_of(old_claim, rename->old, record_key)};
-    const struct redis_arg args[] = {{user, sizeof user},
-                                     REDIS_ARG_TEXT(rename->old),
-                                     REDIS_ARG_TEXT(rename->name),
-                                     REDIS_ARG_TEXT(keep),
-                                     REDIS_ARG_TEXT(RESERVED_MS)};
+    const struct redis_arg args[] = {{user, sizeof user},  REDIS_ARG_TEXT(rename->old), REDIS_ARG_TEXT(rename->name),
+                                     REDIS_ARG_TEXT(keep), REDIS_ARG_TEXT(RESERVED_MS), REDIS_ARG_TEXT(life)};
     int err =
-        request != NULL ? redis_conn_evalsha(store->conn, LUA_NAME, keys, 3, args, 5, on_renamed, request) : ERR_NOMEM;
+        request != NULL ? redis_conn_evalsha(store->conn, LUA_NAME, keys, 3, args, 6, on_renamed, request) : ERR_NOMEM;
     if (err == 0)
         return;
     store_request_free(request);

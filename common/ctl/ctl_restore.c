@@ -30,6 +30,7 @@
 #define FIELDS_MAX 48u
 #define NUMBER_SIZE 24u
 #define COLUMNS 4u
+#define NAME_LIFE_MS "5184000000" // 60 days: of who has no record, until a gateway renews it
 
 struct restore {
     const struct ctl_options *options;
@@ -362,12 +363,13 @@ static bool put_late_users(struct restore *restore)
 // Names that are there stay, and so does that somebody was erased.
 static bool put_name(struct restore *restore, const uint8_t *user, const uint8_t *record, size_t len)
 {
-    char key[KEY_MAX], claim[KEY_MAX], skeleton[NAME_SKELETON_SIZE];
+    char key[KEY_MAX], claim[KEY_MAX], placed[KEY_MAX], skeleton[NAME_SKELETON_SIZE];
     const char *name = (const char *)record + CTL_NAME_RECORD_MIN;
     size_t name_len = len - CTL_NAME_RECORD_MIN;
-    struct redis_arg keys[3] = {{key, key_user_name(key, bytes_get_u64(user))}};
+    struct redis_arg keys[4] = {{key, key_user_name(key, bytes_get_u64(user))}};
     keys[1] = keys[0];
     keys[2] = REDIS_ARG_TEXT(KEY_CONFIG);
+    keys[3] = (struct redis_arg){placed, key_user(placed, bytes_get_u64(user))};
     if (name_len > 0) {
         if (name_check(name, name_len) != NAME_OK)
             return true; // by other rules than ours
@@ -375,8 +377,9 @@ static bool put_name(struct restore *restore, const uint8_t *user, const uint8_t
         keys[1].len = key_name(claim, skeleton);
         keys[1].data = claim;
     }
-    const struct redis_arg args[] = {{user, 8}, {record, len}, REDIS_ARG_TEXT(restore->to.number)};
-    return ctl_restorer_script(&restore->to, LUA_RESTORE_NAME, keys, 3, args, 3);
+    const struct redis_arg args[] = {
+        {user, 8}, {record, len}, REDIS_ARG_TEXT(restore->to.number), REDIS_ARG_TEXT(NAME_LIFE_MS)};
+    return ctl_restorer_script(&restore->to, LUA_RESTORE_NAME, keys, 4, args, 4);
 }
 
 static bool on_names(struct restore *restore, const uint8_t *payload, size_t len)

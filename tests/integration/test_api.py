@@ -203,6 +203,32 @@ def test_name_only_after_a_placement_and_not_too_often(api):
     assert api.rename(ann, "Late Bird", api.slow)[0] == 200
 
 
+def test_names_without_a_cooldown_are_bounded_and_end(make_cluster):
+    """Nothing has to be placed for them there, so a script could have any number."""
+    cluster = make_cluster(shards=1, gateways=0, cooldown="0")
+    gateway = cluster.add_gateway()
+    gateway.proc.argv += ["--names-per-hour=5", "--session-life=10h", "--name-wait=0"]
+    gateway.start()
+    redis = cluster.redis.client
+
+    def ask(session, method, body=None):
+        return http.request(gateway.address, method, "/api/v1/me", {"Authorization": f"Bearer {session.token}"}, body)
+
+    sessions = [gateway.session() for _ in range(4)]
+    for number, session in enumerate(sessions[:3]):
+        assert ask(session, "PUT", json.dumps({"name": f"Script {'abc'[number]}"})).status == 200
+    keys = redis.keys("{u:*}:n:*") + redis.keys("{n:*}")
+    life_s = 10 * 3600 + 30 * 86400
+    assert len(keys) == 6 and all(life_s - 60 < redis.ttl(key) <= life_s for key in keys)
+    assert ask(sessions[0], "DELETE").status == 204
+    assert redis.ttl(f"{{u:{sessions[0].user % 64}}}:n:{sessions[0].user:016x}") == -1  # for good
+    assert ask(sessions[1], "PUT", '{"name":"Script D"}').status == 200
+    for method in ("PUT", "DELETE"):
+        reply = ask(sessions[3], method, '{"name":"Script E"}' if method == "PUT" else None)
+        assert reply.status == 429 and 3500 < int(reply.headers["retry-after"]) <= 3600
+    assert json.loads(ask(sessions[3], "GET").body)["chosen"] is False
+
+
 def test_two_who_want_one_name(api):
     """Through two gateways at once: one has it, whoever that is, and Redis says the same."""
     players = [api.player(34 + i, 30) for i in range(6)]

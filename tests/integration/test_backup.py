@@ -184,6 +184,9 @@ def test_names_come_back_unless_there_are_others(make_cluster):
     redis.flushall()
     ctl("restore", file)
     assert [record(user) for user in (5, 6, 7, 8, 9)] == [(0, "Anna"), (0, "Bert"), (0, "Cleo"), (1, ""), (0, "Dora")]
+    # None of them has placed, so they end unless a gateway renews them; that somebody was erased does not.
+    lives = [redis.ttl(f"{{u:{user % 64}}}:n:{user:016x}") for user in (5, 8)] + [redis.ttl("{n:anna}")]
+    assert lives[1] == -1 and all(59 < life / 86400 <= 60 for life in (lives[0], lives[2]))
     claims = {key.decode(): struct.unpack("<Q", redis.get(key))[0] for key in redis.keys("{n:*")}
     assert len(claims) == 4 and claims["{n:anna}"] == 5 and claims["{n:dora}"] == 9
 

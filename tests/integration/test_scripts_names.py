@@ -14,10 +14,10 @@ NAME_DONE, TAKEN, TOO_SOON, ERASED, CHANGED = range(5)
 MONTH = 30 * 86400000
 
 
-def name(scripts, user, old, new, wait=0, reserved=MONTH):
+def name(scripts, user, old, new, wait=0, reserved=MONTH, life=0):
     """Skeletons of these names are themselves."""
     record = f"{{u:{user[0]}}}:n:{user[0]:016x}"
-    return scripts.name([record, f"{{n:{new}}}" if new else record, f"{{n:{old}}}" if old else record], [user, old, new, wait, reserved])
+    return scripts.name([record, f"{{n:{new}}}" if new else record, f"{{n:{old}}}" if old else record], [user, old, new, wait, reserved, life])
 
 
 def test_name_is_claimed_kept_and_given_up(client, scripts):
@@ -44,8 +44,23 @@ def test_name_is_claimed_kept_and_given_up(client, scripts):
 def test_another_name_with_the_same_skeleton_keeps_it(client, scripts):
     record = "{u:7}:n:" + "7".zfill(16)
     for old, new in (("", "Anna"), ("Anna", "ANNA"), ("ANNA", "an-na")):
-        assert scripts.name([record, "{n:anna}", "{n:anna}" if old else record], [ANN, old, new, 0, MONTH]) == [NAME_DONE, 0]
+        assert scripts.name([record, "{n:anna}", "{n:anna}" if old else record], [ANN, old, new, 0, MONTH, 0]) == [NAME_DONE, 0]
         assert client.get("{n:anna}") == ANN and client.ttl("{n:anna}") == -1 and client.get(record)[12:] == new.encode()
+
+
+def test_a_name_of_who_never_placed_ends_unless_it_is_renewed(client, scripts):
+    keys = ("{n:anna}", "{u:7}:n:" + "7".zfill(16))
+    assert name(scripts, ANN, "", "anna", life=5000)[0] == NAME_DONE
+    assert all(0 < client.pttl(key) <= 5000 for key in keys)
+    assert name(scripts, ANN, "anna", "anna", life=90000)[0] == NAME_DONE
+    assert all(5000 < client.pttl(key) <= 90000 for key in keys)
+    assert name(scripts, ANN, "anna", "anna")[0] == NAME_DONE  # has placed since
+    assert all(client.ttl(key) == -1 for key in keys)
+    assert name(scripts, ANN, "anna", "", life=5000)[0] == NAME_DONE
+    assert 0 < client.pttl(keys[1]) <= 5000
+    assert name(scripts, ANN, "", "bea", life=1)[0] == NAME_DONE
+    time.sleep(0.01)
+    assert name(scripts, BOB, "", "bea")[0] == NAME_DONE and name(scripts, ANN, "", "anna")[0] == NAME_DONE
 
 
 def test_name_with_the_clock_set_back(client, scripts):

@@ -198,6 +198,41 @@ static void test_rename_that_others_overtake(void **state)
     expect(0, "\"name\":\"Anna\",\"chosen\":true,\"change_in_s\":5}");
 }
 
+// With a token of which that much of its life is over, of 100 s.
+static void renew(unsigned at, uint32_t age_s)
+{
+    uint32_t now = loop_wall_s(edge_fakes.loop);
+    const struct token token = {
+        .kind = TOKEN_GUEST, .user = EDGE_FAKES_USER, .issued = now - age_s, .expires = now - age_s + 100};
+    char text[512], signed_text[TOKEN_TEXT_SIZE];
+    assert_true(token_sign(&edge_fakes.keys, &token, signed_text) > 0);
+    snprintf(text, sizeof text, "POST /api/v1/session HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer %s\r\n\r\n",
+             signed_text);
+    edge_fakes.user_cb = NULL;
+    send_text(at, text);
+    expect(at, "HTTP/1.1 200 ");
+}
+
+static void test_a_name_is_renewed_with_the_session(void **state)
+{
+    (void)state;
+    struct store_user user = {0};
+    renew(0, 20);
+    assert_null(edge_fakes.user_cb);
+    renew(0, 60);
+    assert_non_null(edge_fakes.user_cb);
+    edge_fakes.user_cb(0, &user, edge_fakes.user_arg); // has the generated one
+    renew(0, 60);
+    edge_fakes.user_cb(ERR_CLOSED, NULL, edge_fakes.user_arg);
+    assert_int_equal(edge_fakes.renames, 0);
+    renew(0, 60);
+    strcpy(user.name.text, "Anna");
+    edge_fakes.user_cb(0, &user, edge_fakes.user_arg);
+    assert_int_equal(edge_fakes.renames, 1);
+    assert_string_equal(edge_fakes.renamed, "Anna>Anna");
+    edge_fakes.rename_cb(ERR_CLOSED, STORE_RENAME_CHANGED, 0, edge_fakes.arg);
+}
+
 static void test_answers_to_a_rename(void **state)
 {
     (void)state;
@@ -279,6 +314,7 @@ int main(void)
         TEST(test_waiting_is_bounded),
         TEST(test_pixels_of_all_are_bounded),
         TEST(test_rename_that_others_overtake),
+        TEST(test_a_name_is_renewed_with_the_session),
         TEST(test_answers_to_a_rename),
         TEST(test_erasing_goes_on_without_the_client),
         TEST(test_tiles_that_are_not_here_are_counted),

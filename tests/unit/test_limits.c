@@ -76,6 +76,22 @@ static void test_sessions(void **state)
     limits_free(limits);
 }
 
+static void test_names(void **state)
+{
+    (void)state;
+    struct limits *limits = limits_new(&(struct limits_options){.names_per_hour = 2, .idle_entries_max = 10});
+    struct addr a = v4(1), b = v4(2);
+    uint32_t retry = 0;
+    assert_int_equal(limits_name(limits, &a, at_s(100), &retry), 0);
+    assert_int_equal(limits_name(limits, &a, at_s(3000), &retry), 0);
+    assert_int_equal(limits_name(limits, &a, at_s(3100), &retry), ERR_FULL);
+    assert_int_equal(retry, 600);
+    assert_int_equal(limits_name(limits, &b, at_s(3100), &retry), 0);
+    assert_int_equal(limits_name(limits, &a, at_s(3699), &retry), ERR_FULL);
+    assert_int_equal(limits_name(limits, &a, at_s(3700), &retry), 0);
+    limits_free(limits);
+}
+
 static void test_arrivals(void **state)
 {
     (void)state;
@@ -173,6 +189,7 @@ int main(void)
         cmocka_unit_test(test_connections),
         cmocka_unit_test(test_v6_by_network),
         cmocka_unit_test(test_off),
+        cmocka_unit_test(test_names),
         cmocka_unit_test(test_arrivals),
         cmocka_unit_test(test_what_is_shared_by_a_network),
         cmocka_unit_test(test_sessions),

@@ -19,6 +19,13 @@ static void test_what_a_user_is_called(void **state)
     assert_string_equal(called, expected);
 }
 
+static void test_life(void **state)
+{
+    (void)state;
+    assert_true(user_name_life_ms(&(struct store_user){.record.nonce = 1}, 3600) == 0);
+    assert_true(user_name_life_ms(&(struct store_user){.record.nonce = 0}, 3600) == 3600000 + UINT64_C(30) * 86400000);
+}
+
 static void test_wait(void **state)
 {
     (void)state;
@@ -32,6 +39,7 @@ static void test_wait(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_what_a_user_is_called), cmocka_unit_test(test_wait)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_what_a_user_is_called), cmocka_unit_test(test_life),
+                                       cmocka_unit_test(test_wait)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

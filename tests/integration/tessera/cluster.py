@@ -135,7 +135,7 @@ class Cluster:
         self.options = [f"--{name.replace('_', '-')}={value}" for name, value in options.items()]
         self.shard_args = list(shard_args)
         self.gateway_args = ["--web-dir", ROOT / "web", "--connections-per-address=0", "--sessions-per-minute=0"]
-        self.gateway_args += ["--new-connections-per-minute=0", "--messages-per-address=0"]
+        self.gateway_args += ["--new-connections-per-minute=0", "--messages-per-address=0", "--names-per-hour=0"]
         self.gateway_args += ["--drain-spread=300ms", "--drain-timeout=3s", *gateway_args]
         self.admin = admin
         self._write("admin_secret", secrets.token_hex(32))
