@@ -4,11 +4,13 @@
 -- KEYS     {t:…}:meta, :px, :last, :log, :dup0, :dup1, :new:px, :new:last, :new:log, {cluster}:config
 -- ARGV     1 number of the restore (16 hex), 2 epoch of the position, 3 seq of the position, 4 checksum (16 hex); seq 0: the tile
 --          becomes blank
--- reply    the epoch now; 0: another restore has taken over
+-- reply    the epoch now; 0: another restore has taken over; NOTWHOLE: not all of what was restored is there; nothing was done
 local meta, seq = KEYS[1], ARGV[3]
 
 if redis.call('HGET', KEYS[10], 'restorer') ~= ARGV[1] then
     return 0
+elseif seq ~= '0' and redis.call('EXISTS', KEYS[7], KEYS[8], KEYS[9]) ~= 3 then
+    return redis.error_reply('NOTWHOLE what was restored of ' .. meta)
 end
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)

@@ -1,4 +1,4 @@
-"""The scripts that take tiles and place on them, cooldown 0: epochs, fence, windows, all of what is written or nothing."""
+"""The scripts that take, place on and replace tiles, cooldown 0: epochs, fence, windows, all of what is written or nothing."""
 
 import struct
 import time
@@ -8,7 +8,7 @@ import redis
 
 from links import unpack
 from redis_fixture import check_all, check_tile
-from scripts_fixture import DONE, FENCED, OTHER, OWNER, REWOUND, Tile, draw, dump, place, place_one, take, window
+from scripts_fixture import CONFIG, DONE, FENCED, OTHER, OWNER, REWOUND, Tile, draw, dump, place, place_one, take, window
 from scripts_fixture import client, scripts, server  # noqa: F401
 
 
@@ -150,3 +150,28 @@ def test_no_memory_writes_nothing(scripts, client):
     finally:
         client.config_set("maxmemory", 0)
     assert dump(client) == before
+
+
+def test_replace_is_all_or_nothing(scripts, client):
+    tag = "{t:0:0}:"
+    keys = [tag + what for what in ("meta", "px", "last", "log", "dup0", "dup1", "new:px", "new:last", "new:log")] + [CONFIG]
+    number, checksum = "00000000000000cc", "0" * 16
+    epoch = take(scripts)[1]
+    place_one(scripts, epoch, 0, [draw(1, 3, 4, 5)])
+    client.hset(CONFIG, "restorer", number)
+    before = {key: client.dump(key) for key in keys}
+    client.set(tag + "new:px", b"p")
+    client.set(tag + "new:last", b"l")
+    with pytest.raises(redis.RedisError, match="^NOTWHOLE"):
+        scripts.replace(keys, [number, epoch, 1, checksum])
+    client.delete(tag + "new:px", tag + "new:last")
+    assert {key: client.dump(key) for key in keys} == before
+    for what in ("px", "last"):
+        client.set(tag + "new:" + what, what)
+    client.xadd(tag + "new:log", {"l": 1}, "9-0")
+    assert scripts.replace(keys, [OTHER, epoch, 9, checksum]) == 0, "another restore"
+    assert scripts.replace(keys, [number, epoch, 9, checksum]) > epoch
+    assert (client.get(tag + "px"), client.get(tag + "last"), client.xlen(tag + "log")) == (b"px", b"last", 1)
+    assert client.hmget(tag + "meta", "s", "o") == [b"9", None]
+    assert scripts.replace(keys, [number, 0, 0, checksum]) > epoch
+    assert client.keys(tag + "*") == [(tag + "meta").encode()]
