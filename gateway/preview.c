@@ -12,6 +12,7 @@
 #define SCALE_MIN 3 // so that a side is at most 512 pixels of the canvas
 #define SCALE_MAX 32
 #define SCALE 4
+#define PLACE_MAX INT64_C(10000000) // more than any number of a place has digits for
 
 // A host, perhaps with a port, or an IPv6 address in brackets: none of its characters means anything in HTML.
 static bool is_host(const char *text, size_t len)
@@ -47,9 +48,11 @@ static bool place(const struct query *query, const struct geom *geom, int64_t *x
         const char *x, *y, *zoom, *other_zoom;
     } forms[] = {{"x", "y", "zoom", "scale"}, {"cx", "cy", "px", "px"}};
     for (size_t i = 0; i < sizeof forms / sizeof forms[0]; i++) {
-        if (query_whole(query, forms[i].x, 0, (int64_t)geom->width - 1, x) != 0 ||
-            query_whole(query, forms[i].y, 0, (int64_t)geom->height - 1, y) != 0)
+        if (query_whole(query, forms[i].x, -PLACE_MAX, PLACE_MAX, x) != 0 ||
+            query_whole(query, forms[i].y, -PLACE_MAX, PLACE_MAX, y) != 0)
             continue;
+        if (*x < 0 || *y < 0 || !geom_has_pixel(geom, (uint32_t)*x, (uint32_t)*y))
+            return false;
         if (query_whole(query, forms[i].zoom, 0, 1000000, scale) != 0 &&
             query_whole(query, forms[i].other_zoom, 0, 1000000, scale) != 0)
             *scale = SCALE;

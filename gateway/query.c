@@ -3,6 +3,9 @@
 #include <string.h>
 
 #define DIGITS_MAX 12u
+// Of numbers with decimals: as the page reads them (web/src/url.js).
+#define WHOLE_DIGITS_MAX 7u
+#define DECIMALS_MAX 20u
 
 const char *query_find(const struct query *query, const char *name, size_t *len)
 {
@@ -30,26 +33,36 @@ static size_t digits(const char *text, size_t len)
     return n;
 }
 
+// What stands behind the digits is nothing, or a point and some decimals. `*more`: they are not all 0.
+static bool decimals_end(const char *text, size_t len, bool *more)
+{
+    *more = false;
+    if (len == 0)
+        return true;
+    for (size_t i = 1; i < len; i++)
+        *more |= text[i] != '0';
+    return text[0] == '.' && len >= 2 && len <= 1 + DECIMALS_MAX && digits(text + 1, len - 1) == len - 1;
+}
+
 static int number(const struct query *query, const char *name, bool decimals, int64_t min, int64_t max, int64_t *out)
 {
     size_t len;
     const char *text = query_find(query, name, &len);
     if (text == NULL)
         return ERR_NOT_FOUND;
-    bool minus = len > 0 && text[0] == '-';
+    bool minus = len > 0 && text[0] == '-', more = false;
     text += minus;
     len -= minus;
     size_t n = digits(text, len);
-    bool ends = n == len || (decimals && text[n] == '.' && digits(text + n + 1, len - n - 1) == len - n - 1);
-    if (n == 0 || !ends)
+    if (n == 0 || !(decimals ? decimals_end(text + n, len - n, &more) : n == len))
         return ERR_MALFORMED;
-    if (n > DIGITS_MAX)
+    if (n > (decimals ? WHOLE_DIGITS_MAX : DIGITS_MAX))
         return ERR_RANGE;
     int64_t value = 0;
     for (size_t i = 0; i < n; i++)
         value = value * 10 + (text[i] - '0');
     if (minus)
-        value = -value;
+        value = -value - more;
     if (value < min || value > max)
         return ERR_RANGE;
     *out = value;

@@ -19,5 +19,6 @@ const char *query_find(const struct query *query, const char *name, size_t *len)
 // ERR_MALFORMED.
 MUST_CHECK int query_number(const struct query *query, const char *name, int64_t min, int64_t max, int64_t *out);
 
-// As query_number, but decimals may follow, which are cut off: the page writes some of its numbers so.
+// As query_number, but up to 20 decimals may follow, behind at most 7 digits; then it is the next lower whole number.
+// So the page writes and reads some of its numbers (web/src/url.js).
 MUST_CHECK int query_whole(const struct query *query, const char *name, int64_t min, int64_t max, int64_t *out);

@@ -26,7 +26,7 @@ edge_objs := $(addprefix gateway/,conn gzip page conn_open edge edge_broadcast e
              $(addprefix common/io/,loop loop_deferred sock sock_io log metrics rand) proto/ws_proto
 edge_libs := -levent_core -levent_extra -lssl -lcrypto -lhttp_parser -lwslay -ljansson -lz
 test_query_OBJS := gateway/query
-test_preview_OBJS := gateway/preview gateway/query gateway/origin
+test_preview_OBJS := gateway/preview gateway/query gateway/origin common/core/geom
 edge_test_objs := $(edge_objs) tests/unit/edge_fakes
 ws_client_objs := $(edge_test_objs) tests/unit/ws_client proto/ws_proto_client
 test_ws_conn_OBJS := $(ws_client_objs)
