@@ -25,3 +25,11 @@ test_admin_proto_OBJS := proto/admin_proto proto/admin_mac proto/msgpack_flat co
 test_admin_proto_LIBS := -lcrypto
 
 test_ctl_late_OBJS := common/ctl/ctl_late proto/bus_proto proto/msgpack_flat common/core/bytes
+
+# What the page's decoders are held against (tests/unit/js/differential.test.mjs).
+ws_oracle_objs := tests/unit/ws_oracle proto/ws_proto_client common/core/bytes common/core/bytes_text common/core/geom \
+                  gateway/preview gateway/query gateway/origin
+unit-build: $(OUT)/ws-oracle
+$(OUT)/ws-oracle: $(ws_oracle_objs:%=$(OUT)/obj/%.o)
+	@echo "  LD $@"
+	$(Q)$(CC) $(LDFLAGS) -o $@ $^
