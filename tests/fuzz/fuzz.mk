@@ -43,6 +43,13 @@ fuzz_cluster_OBJS = tests/fuzz/big_blocks tests/fuzz/cluster_ask $(fuzz_redis) $
 fuzz_cluster_LIBS := -lhiredis -lm -levent_core -levent_extra -lcrypto
 fuzz_cluster_LDFLAGS := $(FUZZ_MEM_LDFLAGS) $(FUZZ_BIG_LDFLAGS)
 
+fuzz_admin_OBJS = $(patsubst %.c,%,$(wildcard common/admin/*.c)) $(fuzz_redis) $(fuzz_conn_objs) common/io/conf_value \
+                  proto/admin_mac proto/admin_proto proto/bus_proto proto/canvas_config proto/keys proto/msgpack_flat \
+                  common/core/addr common/core/bytes common/core/bytes_text common/core/geom common/core/hmac \
+                  common/core/member common/core/palette common/core/pressure
+fuzz_admin_LIBS := -lhiredis -ljansson -levent_core -levent_extra -lcrypto
+fuzz_admin_LDFLAGS := $(FUZZ_MEM_LDFLAGS)
+
 fuzz_proxy_OBJS := gateway/proxy gateway/proxy_v1 common/core/addr
 fuzz_link_OBJS := proto/link_proto proto/bus_proto proto/msgpack_flat proto/keys shard/window common/core/addr \
                   common/core/bytes
