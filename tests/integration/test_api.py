@@ -5,9 +5,7 @@ import gzip
 import html
 import json
 import re
-import tempfile
 import time
-from pathlib import Path
 
 import pytest
 
@@ -74,11 +72,10 @@ class Api:
 
 
 @pytest.fixture(scope="module")
-def api():
-    with tempfile.TemporaryDirectory(prefix="tessera-test-") as path:
-        api = Api(Path(path) / "cluster")
-        with api.cluster:
-            yield api
+def api(module_dir):
+    api = Api(module_dir / "cluster")
+    with api.cluster:
+        yield api
 
 
 # ---- Pixels -------------------------------------------------------------------------------------------------------------
@@ -397,6 +394,7 @@ def test_heat(api):
         assert body["half_life_ms"] == 300000
         return {(tx, ty): heat for tx, ty, heat in body["tiles"]}
 
+    api.player(3, 3)
     api.player(299, 199)
     placed = {tile: int(api.cluster.redis.client.hget(f"{{t:{tile[0]}:{tile[1]}}}:meta", "s")) for tile in ((0, 0), (1, 0))}
     wait_until(lambda: all(heat(api.gateway).get(tile, 0) > 0.7 * count for tile, count in placed.items()), 10, "the heat is known")
