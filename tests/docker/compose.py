@@ -19,7 +19,7 @@ from tessera.procs import build_dir, wait_until
 ROOT = Path(__file__).resolve().parents[2]
 PORT = 8443
 ADDRESS = f"127.0.0.1:{PORT}"
-HTTP_PORT = 8080
+HTTP_PORT = 8440  # not 8080, which is that of tests/docker/machine.py
 SERVICES = ("redis", "shard", "gateway", "balancer")  # in the order in which they are started
 SETTINGS = {
     # What the README proposes, but for ports and names.
