@@ -2,7 +2,8 @@
 // loop.
 //
 // A write of its own costs as much for STATUS as for a frame of updates. So STATUS goes along with whatever the hub has
-// for a client within STATUS_WAIT_MS, and only then the round goes to those for whom there was nothing.
+// for a client within STATUS_WAIT_MS, and only then the round goes to those for whom there was nothing. When its flags
+// turn it waits for nothing.
 #include <string.h>
 
 #include "gateway/edge_internal.h"
@@ -128,9 +129,16 @@ void edge_on_status(uint32_t online, bool read_only, void *arg)
 {
     struct edge *edge = arg;
     uint8_t flags = read_only ? WS_FLAG_READ_ONLY : 0;
-    edge->status_stale |= online != edge->status_online || flags != edge->status_flags;
+    bool turned = flags != edge->status_flags;
+    edge->status_stale |= turned || online != edge->status_online;
     edge->status_online = online;
     edge->status_flags = flags;
+    if (!turned)
+        return;
+    // At once: a STATUS that waits for company would soon say the opposite of the CONFIG that has overtaken it.
+    begin_status(edge, loop_now(edge->loop));
+    edge->status_waits = false;
+    edge_round_begin(edge, &edge->status_round);
 }
 
 void edge_on_config(const struct canvas_config *config, void *arg)

@@ -91,9 +91,28 @@ static void test_when_status_comes(void **state)
     assert_true(told_after(13100));
     edge_fakes.events.on_status(5, false, ws_client.edge);
     assert_false(told_after(5000));
+}
+
+// A STATUS that was made while draws were taken never comes after it was told that they are not, nor the other way
+// round.
+static void test_flags_that_turn_are_told_at_once(void **state)
+{
+    (void)state;
+    ws_client_join();
+    loop_timer_disarm(&ws_client.edge->tick);
     edge_fakes.events.on_status(5, true, ws_client.edge);
-    assert_true(told_after(5000));
+    assert_int_equal(ws_client_next(), 2 + WS_STATUS_LEN);
     assert_int_equal(ws_client.packet[3], WS_FLAG_READ_ONLY);
+    edge_fakes.events.on_status(6, true, ws_client.edge);
+    ws_client.edge->status_last = monotime_add_ms(loop_now(edge_fakes.loop), -2001);
+    edge_broadcast_tick(ws_client.edge); // it waits for company
+    edge_fakes.events.on_status(6, false, ws_client.edge);
+    assert_int_equal(ws_client_next(), 2 + WS_STATUS_LEN);
+    assert_int_equal(ws_client.packet[3], 0);
+    ws_client.edge->status_last = monotime_add_ms(loop_now(edge_fakes.loop), -1000);
+    edge_broadcast_tick(ws_client.edge);
+    edge_fakes_turn(5);
+    assert_int_equal(take(), -1); // what waited is gone
 }
 
 static void test_status_goes_along_with_a_frame(void **state)
@@ -175,9 +194,13 @@ static void test_who_is_erased_leaves(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        WS_CLIENT_TEST(test_config_is_told),       WS_CLIENT_TEST(test_news_come_before_config),
-        WS_CLIENT_TEST(test_when_status_comes),    WS_CLIENT_TEST(test_status_goes_along_with_a_frame),
-        WS_CLIENT_TEST(test_drain_moves_and_ends), WS_CLIENT_TEST(test_places_of_clients),
+        WS_CLIENT_TEST(test_config_is_told),
+        WS_CLIENT_TEST(test_news_come_before_config),
+        WS_CLIENT_TEST(test_when_status_comes),
+        WS_CLIENT_TEST(test_flags_that_turn_are_told_at_once),
+        WS_CLIENT_TEST(test_status_goes_along_with_a_frame),
+        WS_CLIENT_TEST(test_drain_moves_and_ends),
+        WS_CLIENT_TEST(test_places_of_clients),
         WS_CLIENT_TEST(test_who_is_erased_leaves),
     };
     return cmocka_run_group_tests_name("ws_broadcast", tests, NULL, NULL);
