@@ -146,6 +146,17 @@ test('a server that restarts, one that is full, one that wants no more newcomers
   await done(page, NETWORK);
 });
 
+test('a browser that keeps no cookie: the canvas is there, and why nobody is let in is said', async () => {
+  const gateway = await gatewayWith({ px: new Uint8Array(1000 * 1000).fill(7) });
+  Object.assign(gateway, { acceptSockets: false, meStatus: 401 });
+  const page = await open(shared.browser, gateway.url + QUERY);
+  await waitFace(page, 'refused');
+  assert.equal(await words(page), 'This browser blocks cookies');
+  await waitToast(page, 'Allow it for this site');
+  await waitColor(page, 300, 300, 'dark green');
+  await done(page, NETWORK);
+});
+
 test('what the operators say is shown at once, can be put away, and goes when it is over', async () => {
   const gateway = await gatewayWith();
   gateway.announcement = 'Welcome, everybody.';

@@ -48,6 +48,7 @@ export class FakeGateway {
     this.me = { user: '0000000000001234', kind: 'guest', name: 'Brave Otter 4711', chosen: false, change_in_s: 0 };
     /** Answers to a wanted name, other than that it is given. @type {Record<string, [number, any]>} */
     this.names = {};
+    this.meStatus = 200;
     /** @type {[number, number, number][]} */
     this.heat = [];
     /** The session was asked for with ?fresh. */
@@ -331,6 +332,7 @@ export class FakeGateway {
 
   /** @param {import('node:http').IncomingMessage} request @returns {Promise<[number, any]>} */
   async #answerMe(request) {
+    if (this.meStatus !== 200) return [this.meStatus, { error: 'no_session' }];
     if (request.method === 'DELETE') return [204, undefined];
     if (request.method === 'PUT') {
       let body = '';

@@ -142,7 +142,6 @@ test('felt and heard as it was wished, and only where the page was touched', asy
   await page.keyboard.press('5');
   const at = await onScreen(page, 303, 300);
   await page.touchscreen.tap(at.x, at.y);
-  await waitDock(page, 'cooldown');
   await page.waitForFunction(() => /** @type {any} */ (window).told.length > 0);
   assert.deepEqual(await told(), [[40, 70, 40]]);
   await page.tap('#menu');

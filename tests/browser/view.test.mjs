@@ -118,6 +118,16 @@ test('a wheel that counts lines zooms like one that counts pixels, around the mo
   await turn(3, 1);
   await waitZoom(page, (zoom) => Math.abs(zoom - 20) < 0.3);
   assert.equal(new URL(page.url()).searchParams.get('x'), '300', 'the pixel under the mouse stays there');
+  // A pinch on the trackpad of a Mac, as Safari tells of it.
+  const pinch = (/** @type {string} */ type, /** @type {number} */ scale) => page.evaluate(([name, by]) => document.querySelector('#canvas')?.dispatchEvent(
+    Object.assign(new MouseEvent(name, { clientX: 400, clientY: 300, cancelable: true }), { scale: by })), /** @type {[string, number]} */ ([type, scale]));
+  await pinch('gesturestart', 1);
+  await pinch('gesturechange', 1.25);
+  await pinch('gesturechange', 1.5);
+  await waitZoom(page, (zoom) => Math.abs(zoom - 30) < 0.3);
+  await pinch('gesturestart', 1);
+  await pinch('gesturechange', 2 / 3);
+  await waitZoom(page, (zoom) => Math.abs(zoom - 20) < 0.3);
   await page.keyboard.press('ArrowRight');
   await page.waitForURL((url) => url.searchParams.get('x') === '304');
   await page.keyboard.down('d');

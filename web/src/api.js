@@ -147,11 +147,22 @@ export async function eraseMe() {
   if (!response?.ok) throw new Error('not erased');
 }
 
+/** Whether the browser keeps the cookie: looked at once, when a session did not let the page in. @type {'new' | 'given' | 'kept'} */
+let cookie = 'new';
+/** Who allows cookies does that in the settings of the browser, not in a second. */
+const COOKIES_MS = 30000;
+
 /** Makes sure that the browser has the session cookie. Rejects with a Refusal. @param {boolean} [fresh] another user than before */
 export async function getSession(fresh = false) {
   const response = await fetch(fresh ? 'api/v1/session?fresh' : 'api/v1/session', { method: 'POST', signal: AbortSignal.timeout(10000) }).catch(() => null);
   if (response === null) throw new Refusal('unreachable', 0);
-  if (response.ok) return;
+  if (response.ok) {
+    if (cookie === 'given' && (await fetch('api/v1/me', { cache: 'no-store' }).then((it) => it.status === 401, () => false))) {
+      throw new Refusal('noCookies', COOKIES_MS);
+    }
+    cookie = cookie === 'new' ? 'given' : 'kept';
+    return;
+  }
   const after = Number(response.headers.get('Retry-After') ?? 1) * 1000;
   if (response.status === 403) throw new Refusal('origin', null);
   throw new Refusal(response.status === 429 ? 'tooManySessions' : 'unreachable', after);

@@ -54,6 +54,7 @@ export class App {
   #address;
   #siblings;
   #started = false;
+  #toldCookies = false;
 
   /** @param {import('./client.js').ClientEnv} env */
   constructor(env) {
@@ -62,7 +63,10 @@ export class App {
       view: () => viewRect(this.#screen.motion.goal, this.#screen.size),
       changed: (tile, offsets) => this.#changed(tile, offsets),
       dropped: (tile) => this.#screen.renderer.drop(tile.key),
-      status: () => this.#refresh(),
+      status: () => {
+        this.#refresh();
+        this.#tellCookies();
+      },
       effect: (effect) => this.#effect(effect),
       notice: (key) => toast(say(/** @type {import('./words.js').Key} */ (key))),
       reload,
@@ -257,6 +261,13 @@ export class App {
     const wait = about(remaining(this.#client.placing.cooldown, performance.now()));
     toast(say(`reason.${reason}`, { wait }));
     this.#dock.shake();
+  }
+
+  /** What can be done about it, in more words than there is room for above. Once. */
+  #tellCookies() {
+    if (this.#toldCookies || this.#client.connection.reason !== 'noCookies') return;
+    this.#toldCookies = true;
+    toast(say('noCookiesWhy'));
   }
 
   /** @param {Point} pixel */

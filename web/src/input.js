@@ -41,6 +41,23 @@ const HELD = {
   KeyE: ['zoom', 1],
 };
 
+/**
+ * Safari on a Mac tells of a pinch on the trackpad by events of its own, all others by a wheel with Control. On an iPhone the fingers
+ * themselves are known, and count.
+ * @param {HTMLElement} element @param {Commands} commands @param {() => boolean} fingers
+ */
+function bindTrackpad(element, commands, fingers) {
+  let last = 1;
+  for (const type of ['gesturestart', 'gesturechange']) {
+    element.addEventListener(type, (event) => {
+      event.preventDefault();
+      const { scale, clientX, clientY } = /** @type {MouseEvent & { scale: number }} */ (event);
+      if (type === 'gesturechange' && !fingers() && scale > 0) commands.zoom({ x: clientX, y: clientY }, scale / last, false);
+      last = type === 'gesturestart' ? 1 : scale;
+    });
+  }
+}
+
 /** Keys that go on as long as they are held. */
 const REPEATED = /^(Arrow|[-+=_[\],.]$)/;
 
@@ -98,6 +115,7 @@ export function bindPointer(element, commands) {
     commands.drag(false);
     commands.cancel();
   });
+  bindTrackpad(element, commands, () => gestures.active);
   element.addEventListener(
     'wheel',
     (event) => {

@@ -36,6 +36,7 @@ export function describe({ connection, offline, readOnly, online, now, heard }) 
   const again = phase === 'waiting' && left > 1 ? ` · ${say('againIn', { s: left })}` : '';
   if (connection.reason === 'restarting') return { face: 'restarting', text: say('restarting') + behind };
   if (connection.reason === 'full') return { face: 'refused', text: say('full') + again };
+  if (connection.reason === 'noCookies') return { face: 'refused', text: say('noCookies') };
   if (connection.reason === 'tooManySessions') return { face: 'refused', text: say('tooManySessions') + again };
   if (heard === 0 && connection.attempt === 0) return { face: 'connecting', text: say('connecting') };
   const words = phase === 'waiting' && left > 1 ? say('reconnectingIn', { s: left }) : say('reconnecting');

@@ -107,6 +107,7 @@ test('every state of the connection has its face and its words', () => {
   assert.deepEqual(because('restarting'), { face: 'restarting', text: 'The server is restarting · canvas as of 10 s ago' });
   assert.deepEqual(because('full'), { face: 'refused', text: 'The server is full · next try in 5 s' });
   assert.equal(because('tooManySessions').face, 'refused');
+  assert.deepEqual(because('noCookies'), { face: 'refused', text: 'This browser blocks cookies' });
   assert.equal(because('unreachable').face, 'waiting');
 });
 

@@ -70,6 +70,16 @@ test('heat: the sums of the server fill what the page has not seen itself, and n
   assert.equal(at(heat, 200, 200, 1000), 0, 'all of it is known to have been elsewhere');
 });
 
+test('heat has no edges where tiles have them, and is as much as was counted', () => {
+  const heat = new Heat({ width: 1280, height: 1280, edge: 256 });
+  heat.tell([[2, 2, 1024]], 60000, 0);
+  const row = Array.from({ length: 160 }, (_, i) => at(heat, i * heat.cell, 640, 0));
+  assert.equal(Math.max(...row), Math.max(...heat.shares(0)));
+  for (let i = 1; i < row.length; i++) assert.ok(Math.abs(row[i] - row[i - 1]) < 0.32, `${i}: ${row[i - 1]} ${row[i]}`);
+  assert.ok(at(heat, 500, 640, 0) > 0.3, 'beyond the edge of the tile');
+  assert.equal(at(heat, 380, 640, 0), 0, 'not beyond the middle of the next one');
+});
+
 test('heat stays a number, however long the page is open', () => {
   const heat = new Heat({ width: 65536, height: 65536, edge: 256 });
   assert.deepEqual([heat.width, heat.height, heat.cell], [256, 256, 256]);

@@ -44,6 +44,8 @@ export default {
   restarting: 'Der Server startet neu',
   full: 'Der Server ist voll',
   tooManySessions: 'Zu viele Neue aus deinem Netz',
+  noCookies: 'Der Browser blockiert Cookies',
+  noCookiesWhy: 'Wer du bist, steht in einem einzigen Cookie. Erlaube es für diese Seite und lade neu: Bis dahin kannst du ansehen, nicht zeichnen.',
   againIn: 'nächster Versuch in {s} s',
   unreachable: 'Die Leinwand ist nicht erreichbar',
   offlineText: 'Die Leinwand liegt auf ihrem Server, der von hier gerade nicht erreichbar ist. Was gesetzt wurde, ist dort sicher.',

@@ -47,6 +47,8 @@ export default {
   restarting: 'The server is restarting',
   full: 'The server is full',
   tooManySessions: 'Too many newcomers from your network',
+  noCookies: 'This browser blocks cookies',
+  noCookiesWhy: 'Who you are is kept in one cookie. Allow it for this site, then reload: until then you can look, not draw.',
   againIn: 'next try in {s} s',
   unreachable: 'The canvas cannot be reached',
   offlineText: 'The canvas lives on its server, which cannot be reached from here now. What was placed is safe there.',

@@ -44,6 +44,8 @@ export default {
   restarting: 'Le serveur redémarre',
   full: 'Le serveur est plein',
   tooManySessions: 'Trop de nouveaux venus de votre réseau',
+  noCookies: 'Le navigateur bloque les cookies',
+  noCookiesWhy: 'Un seul cookie retient qui vous êtes. Autorisez-le pour ce site, puis rechargez : d’ici là, on regarde sans dessiner.',
   againIn: 'nouvel essai dans {s} s',
   unreachable: 'La toile est injoignable',
   offlineText: 'La toile est sur son serveur, qui est injoignable d’ici pour l’instant. Ce qui a été posé y est en sûreté.',
