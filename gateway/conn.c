@@ -203,7 +203,11 @@ void conn_on_deadline(struct conn *conn, enum conn_list list)
         http_conn_deadline(conn);
         break;
     case CONN_LIST_HELLO:
-        ws_conn_close(&conn->ws, WS_CLOSE_NO_HELLO, "no HELLO in time");
+        // What it has said may lie here unread, for others of its address have said or asked for too much.
+        if ((conn->ws.pauses & WS_PAUSE_RATE) != 0)
+            conn_arm(conn, CONN_LIST_HELLO);
+        else
+            ws_conn_close(&conn->ws, WS_CLOSE_NO_HELLO, "no HELLO in time");
         break;
     case CONN_LIST_STALL:
         if (conn->state == CONN_WS)

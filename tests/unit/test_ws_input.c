@@ -94,6 +94,29 @@ static void test_new_tiles_are_rationed_by_address(void **state)
     assert_int_equal(edge_fakes.watches, 2);
 }
 
+// What it has said lies here, and is not read because others of its address have asked for much: it is not late.
+static void test_a_hello_that_waits_for_the_address_is_in_time(void **state)
+{
+    (void)state;
+    ws_client.edge->lists[CONN_LIST_HELLO].after_ms = 50;
+    edge_fakes.user_at_once = true;
+    ws_client_connect();
+    struct conn *conn = ws_client_conn();
+    bucket_init(&conn->ws.address->tiles, 1, LIMIT_WATCH_TILES, loop_now(edge_fakes.loop));
+    bucket_charge(&conn->ws.address->tiles, loop_now(edge_fakes.loop), LIMIT_WATCH_TILES);
+    ws_client_say_hello();
+    const struct monotime began = loop_now(edge_fakes.loop);
+    while (monotime_diff_ms(loop_now(edge_fakes.loop), began) < 300)
+        loop_run_once(edge_fakes.loop, 20);
+    assert_int_equal(conn->state, CONN_WS);
+    assert_int_equal(edge_fakes.joins, 0);
+    bucket_init(&conn->ws.address->tiles, 1, LIMIT_WATCH_TILES, loop_now(edge_fakes.loop));
+    for (unsigned i = 0; i < 50 && edge_fakes.joins == 0; i++)
+        loop_run_once(edge_fakes.loop, 20);
+    assert_int_equal(edge_fakes.joins, 1);
+    assert_false(deadline_armed(&conn->deadline));
+}
+
 static void test_draws_in_flight(void **state)
 {
     (void)state;
@@ -149,6 +172,7 @@ int main(void)
         WS_CLIENT_TEST(test_stays_paused_until_the_answers_are_gone),
         WS_CLIENT_TEST(test_pongs_count),
         WS_CLIENT_TEST(test_new_tiles_are_rationed),
+        WS_CLIENT_TEST(test_a_hello_that_waits_for_the_address_is_in_time),
         WS_CLIENT_TEST(test_draws_in_flight),
         WS_CLIENT_TEST(test_many_draws_in_one_segment),
     };
