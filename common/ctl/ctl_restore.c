@@ -349,7 +349,8 @@ static bool on_users(struct restore *restore, uint8_t *payload, size_t len)
     return good;
 }
 
-// Those whose first placement came after the backup had looked for their record.
+// Those whose first placement came after the backup had looked for their record. Before the names, whose life depends on
+// it; a backup without any has them at its end.
 static bool put_late_users(struct restore *restore)
 {
     uint64_t user;
@@ -384,7 +385,7 @@ static bool put_name(struct restore *restore, const uint8_t *user, const uint8_t
 
 static bool on_names(struct restore *restore, const uint8_t *payload, size_t len)
 {
-    bool good = true;
+    bool good = put_late_users(restore);
     for (size_t at = 0; good && at < len;) {
         size_t record_len = bytes_get_u16(payload + at + 8);
         good = put_name(restore, payload + at, payload + at + CTL_NAME_HEAD_LEN, record_len);

@@ -273,13 +273,20 @@ def test_a_user_who_was_caught_has_the_record_of_the_log(make_cluster):
     caught.place(1, (3, 1, 3))
     early = caught.backup()
     caught.place(0, (300, 1, 4), (4, 1, 5), (300, 300, 6))  # over three tiles, which are read one after the other
-    caught.place(2, (5, 1, 7), (6, 1, 8))  # who has no record in it
+    caught.place(2, (5, 1, 7), (6, 1, 8))  # who has no record in it, but a name: those are read after the records
+    user, redis = caught.sessions[2].user, caught.cluster.redis.client
+    name_key = f"{{u:{user % 64}}}:n:{user:016x}"
+    redis.set(name_key, struct.pack("<BBHQ", 1, 0, 0, 1_700_000_000_000) + b"Anna")
+    redis.set("{n:anna}", struct.pack("<Q", user))
     verified = caught.splice(early, caught.backup())
     assert (verified["users"], verified["behind"]) == (2, 2)
     _, out, _ = caught.ctl.run("verify", str(caught.file))
     assert "2 users" in out and "behind" in out
+    redis.delete(name_key, "{n:anna}")
     live = caught.stored()
     assert caught.ctl("restore", str(caught.file))["behind"] == 2
+    assert redis.get(name_key)[12:] == b"Anna" and redis.ttl(name_key) == redis.ttl("{n:anna}") == -1, "who has placed keeps it"
+    redis.delete(name_key, "{n:anna}")
     caught.cluster.canvas().check_users()
     assert caught.stored() == live and [live[s.user][5] for s in caught.sessions] == [5, 1, 2]
 
