@@ -64,7 +64,7 @@ struct redis_conn *admin_redis(struct admin *admin);
 typedef void admin_config_fn(struct admin_call *call, const struct canvas_config *config);
 void admin_read_config(struct admin_call *call, admin_config_fn *next);
 
-// A text of Redis; "" when it is none, or no UTF-8.
+// A text of Redis; "" when it is none, or no UTF-8, or has a zero inside.
 json_t *admin_text(const redisReply *reply);
 
 // ---- Commands ------------------------------------------------------------------------------------------------------

@@ -64,7 +64,9 @@ void admin_run(struct admin_call *call, int script, bool reads_only, const struc
 
 json_t *admin_text(const redisReply *reply)
 {
-    json_t *text = reply != NULL && reply->str != NULL ? json_stringn(reply->str, reply->len) : NULL;
+    // With a zero inside, tessera-ctl could not read the answer.
+    bool readable = reply != NULL && reply->str != NULL && memchr(reply->str, '\0', reply->len) == NULL;
+    json_t *text = readable ? json_stringn(reply->str, reply->len) : NULL;
     return text != NULL ? text : json_string("");
 }
 

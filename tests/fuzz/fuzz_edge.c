@@ -143,11 +143,13 @@ static void feed_message(int fd, uint8_t count, struct fuzz_in *in)
 // What a peer does.
 static void step_peer(struct client *client, unsigned what, struct fuzz_in *in)
 {
+    static const uint8_t zeros[LIMIT_WS_MESSAGE + 300];
     static const size_t rooms[] = {0, 1, 7, 100, 4096, 20000, SIZE_MAX, SIZE_MAX};
     size_t len;
     uint8_t some = fuzz_u8(in);
     const uint8_t *bytes;
     const char *text;
+    bool filled;
     switch (what) {
     case 0:
     case 1:
@@ -160,7 +162,10 @@ static void step_peer(struct client *client, unsigned what, struct fuzz_in *in)
         break;
     case 3:
         bytes = fuzz_take(in, fuzz_u8(in), &len);
-        feed_frame(client->fd, some, bytes, len);
+        filled = len == 0; // a long one takes too much of an input
+        if (filled)
+            len = 128u * fuzz_below(in, 34);
+        feed_frame(client->fd, some, filled ? zeros : bytes, len);
         break;
     case 4:
         feed_message(client->fd, some, in);
@@ -187,9 +192,10 @@ static void change_config(struct fuzz_in *in)
     config->cooldown_ms = fuzz_below(in, 4) == 0 ? 0 : 5000;
     config->announced_len = strlen(text);
     memcpy(config->announced, text, config->announced_len + 1);
-    if (config->palette.count < PALETTE_COLORS_MAX && fuzz_below(in, 2) == 1) {
+    // One color more, or as large a palette as there may be.
+    for (unsigned more = fuzz_below(in, 4); more > 0 && config->palette.count < PALETTE_COLORS_MAX; more -= more < 3) {
         struct palette_color *color = &config->palette.colors[config->palette.count++];
-        *color = (struct palette_color){.r = 1, .name = "new"};
+        *color = (struct palette_color){.r = 1, .name = "a name as long as there may be"};
     }
     // What is in flight was let through by the rule of before.
     edge_back.draws_max = 256;

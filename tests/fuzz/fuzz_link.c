@@ -39,6 +39,8 @@ static void check_records(const uint8_t *bytes, size_t len, const struct link_me
             link_put_id(again, link_id_at(message->records, i));
         }
         FUZZ_CHECK(memcmp(again, at, record) == 0);
+        // They are the last of the message, to its last byte.
+        FUZZ_CHECK(i + 1 < message->count || at + record == bytes + len);
     }
 }
 
@@ -101,6 +103,7 @@ static void check_bus(const uint8_t *bytes, size_t len)
         FUZZ_CHECK(message.count >= 1 && message.count <= LIMIT_BATCH_DRAWS && message.first >= 1);
         FUZZ_CHECK(message.first + (message.count - 1) >= message.first);
         check_inside(bytes, len, message.updates, 3u * message.count);
+        FUZZ_CHECK(message.updates + (size_t)3u * message.count == bytes + len);
     } else if (message.type == BUS_ERASED) {
         bus_encode_erased(erased, message.user);
         FUZZ_CHECK(bus_decode(erased, sizeof erased, &second) == 0 && second.user == message.user);

@@ -186,7 +186,7 @@ static void check(uint8_t which, const redisReply *reply)
 {
     static void (*const checks[])(const redisReply *reply) = {check_view, check_config, check_name, check_heat,
                                                               check_log,  check_tile,   check_small};
-    checks[which % (sizeof checks / sizeof checks[0])](reply);
+    checks[(which & 127u) % (sizeof checks / sizeof checks[0])](reply);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
