@@ -349,8 +349,8 @@ static bool on_users(struct restore *restore, uint8_t *payload, size_t len)
     return good;
 }
 
-// Those whose first placement came after the backup had looked for their record. Before the names, whose life depends on
-// it; a backup without any has them at its end.
+// Those whose first placement came after the backup had looked for their record. Before the names, whose life depends
+// on it; a backup without any has them at its end.
 static bool put_late_users(struct restore *restore)
 {
     uint64_t user;
