@@ -27,6 +27,7 @@
 struct me {
     struct api_wait wait; // first
     uint64_t user;
+    struct addr addr; // whose names it counts to
     enum { ME_READ, ME_RENAME, ME_ERASE } what;
     unsigned tries;
     char name[NAME_SIZE]; // to be called; empty = the generated one
@@ -89,6 +90,13 @@ static void reply_no_session(struct conn *conn)
 
 static void read_again(struct me *me);
 
+// Only what stays counts to the address, or one of its users could use up the names of all others with refusals.
+static void give_back(const struct me *me)
+{
+    if (me->what != ME_READ)
+        limits_name_back(me->wait.edge->limits, &me->addr);
+}
+
 static void on_renamed(int err, enum store_renamed result, uint64_t wait_ms, void *arg)
 {
     struct me *me = arg;
@@ -99,6 +107,8 @@ static void on_renamed(int err, enum store_renamed result, uint64_t wait_ms, voi
     struct conn *conn = api_wait_done(&me->wait);
     struct store_name name = {0};
     snprintf(name.text, sizeof name.text, "%s", me->name);
+    if (err == 0 && (result != STORE_RENAMED || strcmp(me->name, me->stored.text) == 0))
+        give_back(me);
     if (conn == NULL)
         goto out;
     if (err != 0 || result == STORE_RENAME_CHANGED)
@@ -124,6 +134,8 @@ static void on_erased(int err, bool changed, void *arg)
         return;
     }
     struct conn *conn = api_wait_done(&me->wait);
+    if (err == 0 && changed)
+        give_back(me);
     if (conn != NULL && (err != 0 || changed))
         reply_busy(conn);
     else if (conn != NULL)
@@ -141,6 +153,7 @@ static bool may_rename(struct me *me, const struct store_user *user)
     struct conn *conn = api_wait_done(&me->wait);
     if (conn != NULL)
         reply_fault(conn, 403, "no_placement", "a name may be chosen after the first placement", NULL, PRIVATE);
+    give_back(me);
     free(me);
     return false;
 }
@@ -176,6 +189,7 @@ static void on_user(int err, const struct store_user *user, void *arg)
     else if (conn != NULL)
         reply_me(conn, me->user, &user->name,
                  user_name_wait_ms(&user->name, conn->edge->options.name_keep_ms, user->now_ms));
+    give_back(me);
     free(me);
 }
 
@@ -261,6 +275,7 @@ static void begin(const struct call *call, struct me *me)
         read_again(me);
         return;
     }
+    give_back(me);
     free(me);
     reply_busy(call->conn);
 }
@@ -299,6 +314,8 @@ void api_me(const struct call *call)
         http_reply_error(call->conn, 500, "no memory", NULL);
         return;
     }
+    me->wait.edge = call->conn->edge;
+    me->addr = call->conn->addr;
     me->user = session.token.user;
     me->what = reads ? ME_READ : method == HTTP_PUT ? ME_RENAME : ME_ERASE;
     memcpy(me->name, name, sizeof me->name);

@@ -211,6 +211,15 @@ int limits_name(struct limits *limits, const struct addr *addr, struct monotime 
     return err;
 }
 
+void limits_name_back(struct limits *limits, const struct addr *addr)
+{
+    struct addr key = key_of(addr);
+    struct entry *entry;
+    HASH_FIND(hh, limits->table, &key, sizeof key, entry);
+    if (entry != NULL && entry->names.count > 0)
+        entry->names.count--;
+}
+
 int limits_lookup(struct limits *limits, const struct addr *addr, uint32_t cost, struct monotime now, uint32_t *retry_s)
 {
     uint32_t rate = limits->options.lookups_per_second;

@@ -56,6 +56,8 @@ MUST_CHECK int limits_session(struct limits *limits, const struct addr *addr, st
 
 // One more name is asked for, or a user to be erased: what stays for long. Errors as above, up to 3600 s.
 MUST_CHECK int limits_name(struct limits *limits, const struct addr *addr, struct monotime now, uint32_t *retry_s);
+// Nothing has become of one that was allowed: it does not count.
+void limits_name_back(struct limits *limits, const struct addr *addr);
 
 // Something is read, or written, for one who is not connected: `cost` lookups. Errors as above.
 MUST_CHECK int limits_lookup(struct limits *limits, const struct addr *addr, uint32_t cost, struct monotime now,

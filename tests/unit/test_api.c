@@ -261,6 +261,42 @@ static void test_answers_to_a_rename(void **state)
     assert_int_equal(edge->stats.lookups_waiting, 0);
 }
 
+// With one name an hour: what was refused, or changed nothing, was none.
+static void test_only_names_that_stay_count(void **state)
+{
+    (void)state;
+    static const enum store_renamed refusals[] = {STORE_RENAME_TAKEN, STORE_RENAME_TOO_SOON, STORE_RENAME_ERASED};
+    const struct store_user anna = {.record = {.nonce = 1}, .name = {.text = "Anna"}};
+    limits_free(edge->limits);
+    edge->limits = limits_new(&(struct limits_options){.names_per_hour = 1, .idle_entries_max = 8});
+    for (size_t i = 0; i < sizeof refusals / sizeof refusals[0]; i++) {
+        put(0, "{\"name\":\"Anna\"}");
+        edge_fakes_answer_user(0, 5, 0, 0);
+        edge_fakes.rename_cb(0, refusals[i], 2500, edge_fakes.arg);
+        expect(0, "HTTP/1.1 4");
+        assert_null(strstr(got, "too many names"));
+    }
+    put(0, "{\"name\":\"Anna\"}");
+    edge_fakes_answer_user(0, 0, 0, 0);
+    expect(0, "\"no_placement\"");
+    put(0, "{\"name\":\"Anna\"}");
+    edge_fakes_answer_user(ERR_CLOSED, 0, 0, 0);
+    expect(0, "HTTP/1.1 503 ");
+    put(0, "{\"name\":\"Anna\"}");
+    edge_fakes.user_cb(0, &anna, edge_fakes.user_arg);
+    edge_fakes.rename_cb(0, STORE_RENAMED, 2500, edge_fakes.arg); // as before
+    expect(0, "HTTP/1.1 200 ");
+    // Both under way at once: the second is one too many, though the first may still be refused.
+    put(0, "{\"name\":\"Berta\"}");
+    put(1, "{\"name\":\"Berta\"}");
+    expect(1, "too many names");
+    edge_fakes_answer_user(0, 5, 0, 0);
+    edge_fakes.rename_cb(0, STORE_RENAMED, 2500, edge_fakes.arg);
+    expect(0, "HTTP/1.1 200 ");
+    ask(0, "DELETE /api/v1/me");
+    expect(0, "too many names");
+}
+
 // Who asked to be erased is erased, also when the connection breaks first.
 static void test_erasing_goes_on_without_the_client(void **state)
 {
@@ -316,6 +352,7 @@ int main(void)
         TEST(test_rename_that_others_overtake),
         TEST(test_a_name_is_renewed_with_the_session),
         TEST(test_answers_to_a_rename),
+        TEST(test_only_names_that_stay_count),
         TEST(test_erasing_goes_on_without_the_client),
         TEST(test_tiles_that_are_not_here_are_counted),
     };

@@ -89,6 +89,12 @@ static void test_names(void **state)
     assert_int_equal(limits_name(limits, &b, at_s(3100), &retry), 0);
     assert_int_equal(limits_name(limits, &a, at_s(3699), &retry), ERR_FULL);
     assert_int_equal(limits_name(limits, &a, at_s(3700), &retry), 0);
+    // What has become of none does not count; nor is there more than all of it to be had back.
+    for (unsigned i = 0; i < 5; i++)
+        limits_name_back(limits, &a);
+    assert_int_equal(limits_name(limits, &a, at_s(3701), &retry), 0);
+    assert_int_equal(limits_name(limits, &a, at_s(3702), &retry), 0);
+    assert_int_equal(limits_name(limits, &a, at_s(3703), &retry), ERR_FULL);
     limits_free(limits);
 }
 
