@@ -47,6 +47,29 @@ test('a click without a color tells who placed the pixel, and before; it follows
   await done(page, NETWORK);
 });
 
+test('a pixel of one\'s own says so, also after a reload; whose name cannot be learned is asked about once', async () => {
+  const gateway = await gatewayWith();
+  gateway.place(300, 300, RED, 'Brave Otter 4711', 60000);
+  gateway.place(305, 300, RED, 'Ada', 60000);
+  const page = await open(shared.browser, gateway.url + QUERY);
+  await live(page);
+  const asked = [];
+  page.on('request', (it) => it.url().endsWith('/api/v1/me') && asked.push(it));
+  await click(page, 300, 300);
+  await page.locator('#card-list li', { hasText: 'Brave Otter 4711 (you)' }).waitFor();
+  gateway.meStatus = 401;
+  await page.reload();
+  await live(page);
+  for (const [x, name] of /** @type {const} */ ([[305, 'Ada'], [300, 'Brave Otter 4711']])) {
+    await click(page, x, 300);
+    await page.locator('#card-list li', { hasText: name }).waitFor();
+    await page.keyboard.press('Escape');
+    await page.waitForSelector('#card', { state: 'hidden' });
+  }
+  assert.equal(asked.length, 2);
+  await done(page, NETWORK);
+});
+
 test('a mouse that rests is told; one that moves on is left alone', async () => {
   const gateway = await gatewayWith();
   gateway.place(300, 300, RED, 'Ada', 60000);

@@ -136,6 +136,7 @@ export class App {
       closed: () => this.#hand.cancel(),
       told: (text) => toast(text, { quiet: true }),
       myName: () => this.#sheets.name,
+      wantName: () => this.#sheets.learnName(),
     });
   }
 

@@ -16,6 +16,7 @@ import { ago, coords, say, when } from './words.js';
  * @property {() => void} closed
  * @property {(text: string) => void} told   for those who listen
  * @property {() => string} myName           '': not known
+ * @property {() => void} wantName           the card has names, and would know the player's
  */
 
 /** @param {string} id */
@@ -44,6 +45,8 @@ export class Card {
   #asking = null;
   #timer = 0;
   #shown = '';
+  /** Once is enough: who has no session would be asked about again and again. */
+  #nameWanted = false;
 
   /** @param {CardDeps} deps */
   constructor(deps) {
@@ -98,6 +101,8 @@ export class Card {
     this.#known = known && { ...known, at: performance.now() };
     this.#failed = known === null;
     const [last] = known?.placements ?? [];
+    if (last && !this.#nameWanted && this.deps.myName() === '') this.deps.wantName();
+    this.#nameWanted ||= last !== undefined;
     if (this.pinned && last) this.deps.told(say('placedBy', { name: last.by, ago: ago(last.ago) }));
     this.refresh();
   }
