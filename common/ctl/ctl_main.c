@@ -205,7 +205,8 @@ static enum ctl_status ask(const struct ctl_options *options, const struct ctl_c
     struct ctl_link link;
     json_t *answer = NULL;
     if (strlen(options->admin_secret) < ADMIN_SECRET_MIN) {
-        ctl_say("admin-secret: %u characters or more, as the process has it (--admin-secret-file PATH)",
+        ctl_say("admin-secret: %u characters or more, as the process has it (--admin-secret-file PATH; "
+                "of `make run`: --config var/ctl.conf)",
                 ADMIN_SECRET_MIN);
         return CTL_USAGE;
     }
