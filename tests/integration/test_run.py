@@ -99,7 +99,8 @@ def tile(address):
 
 
 def test_the_canvas_survives_ctrl_c(make_run, workdir):
-    run = make_run(COOLDOWN="5s").start()
+    # As a shell has it where tessera-ctl was told of another cluster.
+    run = make_run(COOLDOWN="5s", TESSERA_ADMIN="127.0.0.1:9200", TESSERA_ADMIN_SECRET_FILE="/nowhere").start()
     page = http.get(run.address, "/")
     assert page.status == 200 and b"<!doctype html" in page.body[:200].lower()
     assert one_draw(run.address, 3, 4, 5).cooldown_ms == 5000
