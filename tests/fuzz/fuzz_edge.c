@@ -185,6 +185,7 @@ static void step_peer(struct client *client, unsigned what, struct fuzz_in *in)
 static void change_config(struct fuzz_in *in)
 {
     static const char *const announced[] = {"", "Hello", "Guten Tag, \xf0\x9f\x98\x80"};
+    static const unsigned colors[] = {0, 1, 100, PALETTE_COLORS_MAX}; // that are added
     struct canvas_config *config = &edge_back.config;
     const char *text = announced[fuzz_below(in, 3)];
     config->version++;
@@ -192,8 +193,7 @@ static void change_config(struct fuzz_in *in)
     config->cooldown_ms = fuzz_below(in, 4) == 0 ? 0 : 5000;
     config->announced_len = strlen(text);
     memcpy(config->announced, text, config->announced_len + 1);
-    // One color more, or as large a palette as there may be.
-    for (unsigned more = fuzz_below(in, 4); more > 0 && config->palette.count < PALETTE_COLORS_MAX; more -= more < 3) {
+    for (unsigned more = colors[fuzz_below(in, 4)]; more > 0 && config->palette.count < PALETTE_COLORS_MAX; more--) {
         struct palette_color *color = &config->palette.colors[config->palette.count++];
         *color = (struct palette_color){.r = 1, .name = "a name as long as there may be"};
     }

@@ -228,7 +228,7 @@ static void reply_place(struct resp *resp, const struct mem_redis_command *comma
     }
     resp_array(resp, 3);
     resp_number(resp, odd % 8 < 3 ? odd % 8 : 0);
-    resp_bytes(resp, colors, (odd & 8) != 0 ? placed : count);
+    resp_bytes(resp, colors, odd >> 5 == 7 ? 0 : (odd & 8) != 0 ? placed : count);
     resp_bytes(resp, verdicts, (odd & 8) != 0 ? 14 * count : 0);
 }
 
