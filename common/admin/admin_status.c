@@ -175,13 +175,15 @@ static void on_members(struct admin_call *call, const redisReply *reply)
 static json_t *info_value(const redisReply *reply, const char *name, bool number)
 {
     size_t len = strlen(name);
-    for (const char *at = reply->str; at != NULL && *at != '\0'; at = strchr(at, '\n'), at += at != NULL) {
-        if (strncmp(at, name, len) != 0 || at[len] != ':')
-            continue;
-        const char *value = at + len + 1;
-        return number ? json_integer(strtoll(value, NULL, 10)) : json_stringn(value, strcspn(value, "\r\n"));
+    const char *at = reply->str, *line_end;
+    while (at != NULL && (strncmp(at, name, len) != 0 || at[len] != ':')) {
+        line_end = strchr(at, '\n');
+        at = line_end != NULL ? line_end + 1 : NULL;
     }
-    return json_null();
+    if (at == NULL)
+        return json_null();
+    const char *value = at + len + 1;
+    return number ? json_integer(strtoll(value, NULL, 10)) : json_stringn(value, strcspn(value, "\r\n"));
 }
 
 static void on_info(struct admin_call *call, const redisReply *reply)

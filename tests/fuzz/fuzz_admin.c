@@ -325,6 +325,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
                                           .name = "10.0.0.1:7000"};
     log_init("fuzz", LOG_ERROR + 1, LOG_LOGFMT);
     fixed_rand_reset();
+    json_object_seed(1); // of its hash tables
     fake_loop_reset();
     mem_sock_reset();
     mem_redis_reset();

@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <jansson.h>
+
 #include "common/io/log.h"
 #include "gateway/edge_internal.h"
 #include "gateway/http_conn.h"
@@ -273,6 +275,7 @@ static void begin(uint8_t setup)
     const char *which;
     FUZZ_CHECK(addr_list_parse(&anybody, "0.0.0.0/0", 9) == 0);
     fixed_rand_reset();
+    json_object_seed(1); // of its hash tables
     fake_loop_reset();
     mem_sock_reset();
     edge_back_begin();
