@@ -59,6 +59,18 @@ class Disk:
                 self.renames = [rename for rename in self.renames if rename[1].parent != Path(rest[0])]
         return sizes, self.renames
 
+    def behind(self):
+        """Whether there is something in the files that is not synced yet. Redis may be alive."""
+        sizes, _ = self._read()
+        for path in self.files.iterdir():
+            try:
+                status = path.stat()
+            except FileNotFoundError:  # a rewrite has ended
+                continue
+            if sizes[status.st_dev, status.st_ino] < status.st_size:
+                return True
+        return False
+
     def cut(self):
         """What a power loss leaves. Redis must be dead."""
         sizes, renames = self._read()
