@@ -11,6 +11,8 @@
 #define MINUTE_US INT64_C(60000000)
 #define HOUR_US (60 * MINUTE_US)
 
+enum span_kind { SPAN_ARRIVALS, SPAN_SESSIONS, SPAN_NAMES, SPANS };
+
 // How many in the minute, or hour, that began at `began`.
 struct span {
     struct monotime began;
@@ -20,7 +22,7 @@ struct span {
 struct entry {
     struct addr key;
     uint32_t connections[LIMITS_KINDS];
-    struct span sessions, arrivals, names;
+    struct span spans[SPANS];
     struct limits_shared shared;
     struct bucket lookups;     // burst 0 at first: not begun
     struct entry *prev, *next; // in `idle`, oldest first, while it holds no connection
@@ -152,23 +154,29 @@ static int span_take(struct span *span, int64_t length_us, uint32_t max, struct 
     return 0;
 }
 
-static uint32_t seconds(int64_t us)
-{
-    return (uint32_t)((us + 999999) / 1000000);
-}
-
-int limits_arrival(struct limits *limits, const struct addr *addr, struct monotime now)
+// One more of the `max` that an address may have in a span; 0 = off. 0, ERR_FULL with the seconds to wait, ERR_NOMEM.
+static int span_count(struct limits *limits, const struct addr *addr, enum span_kind kind, int64_t length_us,
+                      uint32_t max, struct monotime now, uint32_t *retry_s)
 {
     int64_t left_us;
-    if (limits->options.new_connections_per_minute == 0)
+    if (max == 0)
         return 0;
     struct entry *entry = take(limits, addr);
     if (entry == NULL)
         return ERR_NOMEM;
-    int err = span_take(&entry->arrivals, MINUTE_US, limits->options.new_connections_per_minute, now, &left_us);
+    int err = span_take(&entry->spans[kind], length_us, max, now, &left_us);
+    if (err != 0)
+        *retry_s = (uint32_t)((left_us + 999999) / 1000000);
     if (!is_held(entry))
         make_idle(limits, entry);
     return err;
+}
+
+int limits_arrival(struct limits *limits, const struct addr *addr, struct monotime now)
+{
+    uint32_t retry_s;
+    return span_count(limits, addr, SPAN_ARRIVALS, MINUTE_US, limits->options.new_connections_per_minute, now,
+                      &retry_s);
 }
 
 struct limits_shared *limits_shared(struct limits *limits, const struct addr *addr)
@@ -181,34 +189,12 @@ struct limits_shared *limits_shared(struct limits *limits, const struct addr *ad
 
 int limits_session(struct limits *limits, const struct addr *addr, struct monotime now, uint32_t *retry_s)
 {
-    int64_t left_us;
-    if (limits->options.sessions_per_minute == 0)
-        return 0;
-    struct entry *entry = take(limits, addr);
-    if (entry == NULL)
-        return ERR_NOMEM;
-    int err = span_take(&entry->sessions, MINUTE_US, limits->options.sessions_per_minute, now, &left_us);
-    if (err != 0)
-        *retry_s = seconds(left_us);
-    if (!is_held(entry))
-        make_idle(limits, entry);
-    return err;
+    return span_count(limits, addr, SPAN_SESSIONS, MINUTE_US, limits->options.sessions_per_minute, now, retry_s);
 }
 
 int limits_name(struct limits *limits, const struct addr *addr, struct monotime now, uint32_t *retry_s)
 {
-    int64_t left_us;
-    if (limits->options.names_per_hour == 0)
-        return 0;
-    struct entry *entry = take(limits, addr);
-    if (entry == NULL)
-        return ERR_NOMEM;
-    int err = span_take(&entry->names, HOUR_US, limits->options.names_per_hour, now, &left_us);
-    if (err != 0)
-        *retry_s = seconds(left_us);
-    if (!is_held(entry))
-        make_idle(limits, entry);
-    return err;
+    return span_count(limits, addr, SPAN_NAMES, HOUR_US, limits->options.names_per_hour, now, retry_s);
 }
 
 void limits_name_back(struct limits *limits, const struct addr *addr)
@@ -216,8 +202,8 @@ void limits_name_back(struct limits *limits, const struct addr *addr)
     struct addr key = key_of(addr);
     struct entry *entry;
     HASH_FIND(hh, limits->table, &key, sizeof key, entry);
-    if (entry != NULL && entry->names.count > 0)
-        entry->names.count--;
+    if (entry != NULL && entry->spans[SPAN_NAMES].count > 0)
+        entry->spans[SPAN_NAMES].count--;
 }
 
 int limits_lookup(struct limits *limits, const struct addr *addr, uint32_t cost, struct monotime now, uint32_t *retry_s)
