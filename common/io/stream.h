@@ -36,16 +36,11 @@ struct stream {
     struct evbuffer *out; // NULL = closed
 };
 
-// A stream that is closed, so that stream_close and stream_is_open may be asked at any time.
+// A stream that is closed, so that stream_close may be called at any time.
 void stream_init(struct stream *stream, struct loop *loop, const struct stream_handlers *handlers, void *arg);
 
 // Takes the descriptor over. ERR_NOMEM: it is still the caller's.
 MUST_CHECK int stream_open(struct stream *stream, int fd);
-
-static inline bool stream_is_open(const struct stream *stream)
-{
-    return stream->fd >= 0;
-}
 
 // Reads once. A count above 0, ERR_AGAIN, ERR_CLOSED (end of stream), ERR_IO (reset).
 MUST_CHECK ssize_t stream_read(struct stream *stream, void *data, size_t capacity);
