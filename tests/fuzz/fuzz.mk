@@ -16,7 +16,7 @@ SECONDS ?= 60
 TARGET ?= $(FUZZ_NAMES)
 
 # The linker hands these over to tests/fuzz/mem_sock.c and fixed_rand.c.
-fuzz_mem := tests/fuzz/mem_sock tests/fuzz/fixed_rand tests/unit/fake_loop common/io/loop_deferred common/core/mix
+fuzz_mem := tests/fuzz/mem_world tests/fuzz/mem_sock tests/fuzz/fixed_rand tests/unit/fake_loop common/io/loop_deferred common/core/mix
 FUZZ_BIG_LDFLAGS := -Wl,--wrap=calloc,--wrap=free
 FUZZ_MEM_LDFLAGS := -Wl,--wrap=recv,--wrap=close,--wrap=shutdown,--wrap=evbuffer_write,--wrap=getauxval
 
@@ -26,7 +26,8 @@ fuzz_edge_OBJS = tests/fuzz/edge_back tests/fuzz/edge_back_ask tests/fuzz/edge_c
 fuzz_edge_LIBS := $(edge_libs)
 fuzz_edge_LDFLAGS := $(FUZZ_MEM_LDFLAGS)
 
-fuzz_redis := tests/fuzz/mem_dial tests/fuzz/mem_redis tests/fuzz/redis_state tests/fuzz/resp proto/lua_scripts $(fuzz_mem)
+fuzz_redis := tests/fuzz/mem_dial tests/fuzz/mem_redis tests/fuzz/redis_state tests/fuzz/redis_steps \
+              tests/fuzz/resp proto/lua_scripts $(fuzz_mem)
 fuzz_conn_objs = common/io/redis_conn common/io/redis_conn_send common/io/redis_conn_read common/io/redis_format \
                  common/io/redis_queue common/io/msg_sock common/io/stream common/io/log common/core/err common/core/hist \
                  common/core/monotime

@@ -8,16 +8,16 @@
 #include <jansson.h>
 
 #include "common/admin/admin.h"
-#include "common/io/log.h"
 #include "common/io/msg_sock.h"
 #include "proto/admin_proto.h"
 #include "proto/lua_scripts.h"
-#include "tests/fuzz/fixed_rand.h"
 #include "tests/fuzz/fuzz.h"
 #include "tests/fuzz/mem_dial.h"
 #include "tests/fuzz/mem_redis.h"
 #include "tests/fuzz/mem_sock.h"
+#include "tests/fuzz/mem_world.h"
 #include "tests/fuzz/redis_state.h"
+#include "tests/fuzz/redis_steps.h"
 #include "tests/unit/fake_loop.h"
 
 #define LISTEN "10.0.0.1:9200"
@@ -81,14 +81,6 @@ static void look(void)
     if (run.fd != 0 && !mem_sock_is_open(run.fd))
         run.fd = 0;
     FUZZ_CHECK(fuzz_heap() <= run.heap + HEAP_MAX);
-}
-
-static void turn(int64_t us)
-{
-    mem_sock_turn();
-    fake_loop_turn(us);
-    mem_sock_turn();
-    fake_loop_turn(0);
 }
 
 static void feed_message(const uint8_t *bytes, size_t len)
@@ -208,47 +200,15 @@ static void plausible(struct resp *resp, const struct mem_redis_command *asked, 
         reply_list(resp, in);
 }
 
-static bool step_reply(unsigned what, struct fuzz_in *in)
-{
-    static uint8_t bytes[1 << 16];
-    struct mem_redis_command asked;
-    struct resp resp = resp_begin(bytes, sizeof bytes);
-    const char *error;
-    const uint8_t *raw;
-    size_t len;
-    if (!mem_redis_next(&asked))
-        return false;
-    switch (what) {
-    case 0: // right
-        plausible(&resp, &asked, in);
-        mem_redis_answer(&asked, bytes, resp.len);
-        break;
-    case 1: // a byte of it wrong
-        plausible(&resp, &asked, in);
-        bytes[fuzz_u16(in) % resp.len] = fuzz_u8(in);
-        mem_redis_answer(&asked, bytes, resp.len);
-        break;
-    case 2:
-        error = redis_state_error(in);
-        mem_redis_answer(&asked, error, strlen(error));
-        break;
-    default:
-        raw = fuzz_take(in, fuzz_u8(in), &len);
-        mem_redis_answer(&asked, raw, len);
-        break;
-    }
-    return true;
-}
-
 static void serve(struct fuzz_in *in)
 {
     for (unsigned i = 0; i < 6; i++) {
         while (mem_redis_dialled(false))
             continue;
-        turn(0);
-        while (step_reply(0, in))
+        mem_world_turn(0);
+        while (redis_steps_reply(0, in, plausible))
             continue;
-        turn(0);
+        mem_world_turn(0);
     }
 }
 
@@ -266,7 +226,7 @@ static void step(struct fuzz_in *in)
     }
     switch (what) {
     case 0:
-        turn(times_us[fuzz_below(in, 6)]);
+        mem_world_turn(times_us[fuzz_below(in, 6)]);
         break;
     case 1:
         respond();
@@ -289,7 +249,7 @@ static void step(struct fuzz_in *in)
     case 7:
     case 8:
     case 9:
-        (void)step_reply(what - 6, in);
+        (void)redis_steps_reply(what - 6, in, plausible);
         break;
     case 10:
         mem_redis_break();
@@ -306,7 +266,7 @@ static void step(struct fuzz_in *in)
             mem_sock_room(run.fd, fuzz_below(in, 2) == 0 ? SIZE_MAX : 50);
         break;
     default:
-        turn(1000);
+        mem_world_turn(1000);
         break;
     }
 }
@@ -323,11 +283,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
                                           .redis_password = "",
                                           .role = "shard",
                                           .name = "10.0.0.1:7000"};
-    log_init("fuzz", LOG_ERROR + 1, LOG_LOGFMT);
-    fixed_rand_reset();
+    mem_world_reset();
     json_object_seed(1); // of its hash tables
-    fake_loop_reset();
-    mem_sock_reset();
     mem_redis_reset();
     memset(&run, 0, sizeof run);
     run.redis = (struct redis_state){.version = 1, .cooldown_ms = 5000, .view = 1, .address = "10.0.0.1:7000"};
@@ -337,7 +294,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         step(&in);
         look();
     }
-    turn(0);
+    mem_world_turn(0);
     look();
     admin_close(run.admin);
     fake_loop_turn(0);

@@ -6,7 +6,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "common/io/log.h"
 #include "common/io/msg_sock.h"
 #include "gateway/bus.h"
 #include "gateway/cluster.h"
@@ -16,12 +15,13 @@
 #include "proto/lua_scripts.h"
 #include "proto/verdict.h"
 #include "tests/fuzz/cluster_ask.h"
-#include "tests/fuzz/fixed_rand.h"
 #include "tests/fuzz/fuzz.h"
 #include "tests/fuzz/mem_dial.h"
 #include "tests/fuzz/mem_redis.h"
 #include "tests/fuzz/mem_sock.h"
+#include "tests/fuzz/mem_world.h"
 #include "tests/fuzz/redis_state.h"
+#include "tests/fuzz/redis_steps.h"
 #include "tests/unit/fake_loop.h"
 
 #define SHARDS 2 // connections that are looked at
@@ -239,14 +239,6 @@ static void step_shard(struct shard *shard, unsigned what, struct fuzz_in *in)
 
 // ---- The gateway's own ----------------------------------------------------------------------------------------------
 
-static void turn(int64_t us)
-{
-    mem_sock_turn();
-    fake_loop_turn(us);
-    mem_sock_turn();
-    fake_loop_turn(0);
-}
-
 static void draw(struct fuzz_in *in)
 {
     static const struct addr address = {{[15] = 1}};
@@ -270,48 +262,12 @@ static void forget(struct fuzz_in *in)
 static void push(struct fuzz_in *in)
 {
     static const char *const channels[] = {CHANNEL_CLUSTER, "{t:1:1}:bus", "{t:2:1}:bus", "x"};
-    uint8_t bytes[512];
-    struct resp resp = resp_begin(bytes, sizeof bytes);
-    size_t len;
-    const char *channel = channels[fuzz_below(in, 4)];
-    const uint8_t *payload = fuzz_take(in, fuzz_u8(in), &len);
-    resp_array(&resp, 3);
-    resp_text(&resp, "message");
-    resp_text(&resp, channel);
-    resp_bytes(&resp, payload, len);
-    mem_redis_push(bytes, resp.len);
+    redis_steps_push(channels[fuzz_below(in, 4)], in);
 }
 
-static bool step_reply(unsigned what, struct fuzz_in *in)
+static void right(struct resp *resp, const struct mem_redis_command *command, struct fuzz_in *in)
 {
-    static uint8_t bytes[1 << 16];
-    struct mem_redis_command command;
-    struct resp resp = resp_begin(bytes, sizeof bytes);
-    const char *error;
-    const uint8_t *raw;
-    size_t len;
-    if (!mem_redis_next(&command))
-        return false;
-    switch (what) {
-    case 0: // right
-        cluster_ask_reply(&run.redis, &command, &resp, in);
-        mem_redis_answer(&command, bytes, resp.len);
-        break;
-    case 1: // a byte of it wrong
-        cluster_ask_reply(&run.redis, &command, &resp, in);
-        bytes[fuzz_u16(in) % resp.len] = fuzz_u8(in);
-        mem_redis_answer(&command, bytes, resp.len);
-        break;
-    case 2:
-        error = redis_state_error(in);
-        mem_redis_answer(&command, error, strlen(error));
-        break;
-    default:
-        raw = fuzz_take(in, fuzz_u8(in), &len);
-        mem_redis_answer(&command, raw, len);
-        break;
-    }
-    return true;
+    cluster_ask_reply(&run.redis, command, resp, in);
 }
 
 static void serve(void)
@@ -320,10 +276,10 @@ static void serve(void)
     for (unsigned i = 0; i < 6; i++) {
         while (mem_redis_dialled(false))
             continue;
-        turn(0);
-        while (step_reply(0, &nothing))
+        mem_world_turn(0);
+        while (redis_steps_reply(0, &nothing, right))
             continue;
-        turn(0);
+        mem_world_turn(0);
     }
 }
 
@@ -332,7 +288,7 @@ static void step_world(unsigned what, struct fuzz_in *in)
     static const int64_t times_us[] = {0, 1000, 20000, 100000, 600000, 1100000, 2500000, 6000000};
     switch (what) {
     case 0:
-        turn(times_us[fuzz_below(in, 8)]);
+        mem_world_turn(times_us[fuzz_below(in, 8)]);
         break;
     case 1:
         serve();
@@ -344,7 +300,7 @@ static void step_world(unsigned what, struct fuzz_in *in)
     case 4:
     case 5:
     case 6:
-        (void)step_reply(what - 3, in);
+        (void)redis_steps_reply(what - 3, in, right);
         break;
     case 7:
         push(in);
@@ -379,10 +335,7 @@ static void begin(uint8_t setup)
         .on_verdict = on_verdict, .on_config = on_config, .on_status = on_status, .on_erased = on_erased};
     const struct bus_events bus_events = {on_bus_up, on_bus_down, on_bus_open, on_bus_message, on_bus_cluster, NULL};
     canvas.palette = *palette_default();
-    log_init("fuzz", LOG_ERROR + 1, LOG_LOGFMT);
-    fixed_rand_reset();
-    fake_loop_reset();
-    mem_sock_reset();
+    mem_world_reset();
     mem_redis_reset();
     FUZZ_CHECK(!mem_dial_waits(""));
     metrics_init(&run.metrics);
@@ -405,7 +358,7 @@ static void begin(uint8_t setup)
 // Every draw has its verdict after 3 s, whatever has become of it.
 static void end(void)
 {
-    turn(4000000);
+    mem_world_turn(4000000);
     for (unsigned i = 0; i < CLIENTS; i++)
         FUZZ_CHECK(run.waiting[i] == 0);
     bus_free(run.bus);
@@ -425,7 +378,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     for (unsigned i = 0; i < STEPS_MAX && fuzz_more(&in); i++) {
         uint8_t what = fuzz_u8(&in);
         if ((what & 31) == 0)
-            turn(0);
+            mem_world_turn(0);
         else if ((what & 31) < 9)
             step_shard(&run.shards[what >> 6 & 1], (what & 31) - 1u, &in);
         else

@@ -8,7 +8,6 @@
 
 #include <jansson.h>
 
-#include "common/io/log.h"
 #include "gateway/edge_internal.h"
 #include "gateway/http_conn.h"
 #include "gateway/http_reply.h"
@@ -16,8 +15,8 @@
 #include "tests/fuzz/edge_back.h"
 #include "tests/fuzz/edge_client.h"
 #include "tests/fuzz/edge_text.h"
-#include "tests/fuzz/fixed_rand.h"
 #include "tests/fuzz/mem_sock.h"
+#include "tests/fuzz/mem_world.h"
 #include "tests/unit/fake_loop.h"
 
 #define CLIENTS 4
@@ -89,14 +88,6 @@ static void look(void)
                                   (size_t)edge->stats.body_bytes);
     for (unsigned i = 0; i < CLIENTS; i++)
         look_at_client(&run.clients[i]);
-}
-
-static void turn(int64_t us)
-{
-    mem_sock_turn();
-    fake_loop_turn(us);
-    mem_sock_turn();
-    fake_loop_turn(0);
 }
 
 // ---- Steps ----------------------------------------------------------------------------------------------------------
@@ -218,7 +209,7 @@ static void step_server(unsigned what, struct fuzz_in *in)
     struct shared_buf *frame;
     switch (what) {
     case 0:
-        turn(times_us[fuzz_below(in, 8)]);
+        mem_world_turn(times_us[fuzz_below(in, 8)]);
         break;
     case 1:
         (void)edge_back_answer(in);
@@ -274,10 +265,8 @@ static void begin(uint8_t setup)
     static struct addr_list anybody;
     const char *which;
     FUZZ_CHECK(addr_list_parse(&anybody, "0.0.0.0/0", 9) == 0);
-    fixed_rand_reset();
+    mem_world_reset();
     json_object_seed(1); // of its hash tables
-    fake_loop_reset();
-    mem_sock_reset();
     edge_back_begin();
     metrics_init(&run.metrics);
     if ((setup & SETUP_FREE) != 0)
@@ -326,7 +315,7 @@ static void let_time_pass(void)
         struct fuzz_in nothing = {0};
         while (edge_back_answer(&nothing) || edge_back_verdict(&nothing))
             continue;
-        turn(10000000);
+        mem_world_turn(10000000);
         look();
     }
     FUZZ_CHECK(run.edge->conns == NULL);
@@ -352,13 +341,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct fuzz_in in = fuzz_begin(data, size);
     uint8_t setup = fuzz_u8(&in);
-    log_init("fuzz", LOG_ERROR + 1, LOG_LOGFMT);
     begin(setup);
     for (unsigned i = 0; i < STEPS_MAX && fuzz_more(&in); i++) {
         step(&in);
         look();
     }
-    turn(0);
+    mem_world_turn(0);
     look();
     if ((setup & SETUP_LONG) != 0)
         let_time_pass();

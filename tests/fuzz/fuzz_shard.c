@@ -8,16 +8,17 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "common/io/log.h"
 #include "common/io/msg_sock.h"
+#include "proto/keys.h"
 #include "proto/link_proto.h"
 #include "proto/lua_scripts.h"
 #include "shard/shard.h"
-#include "tests/fuzz/fixed_rand.h"
 #include "tests/fuzz/fuzz.h"
 #include "tests/fuzz/mem_redis.h"
 #include "tests/fuzz/mem_sock.h"
+#include "tests/fuzz/mem_world.h"
 #include "tests/fuzz/redis_state.h"
+#include "tests/fuzz/redis_steps.h"
 #include "tests/unit/fake_loop.h"
 
 #define GATEWAYS 2
@@ -94,14 +95,6 @@ static void look(void)
             gateway->fd = -1;
     }
     FUZZ_CHECK(fuzz_heap() <= run.heap + HEAP_MAX);
-}
-
-static void turn(int64_t us)
-{
-    mem_sock_turn();
-    fake_loop_turn(us);
-    mem_sock_turn();
-    fake_loop_turn(0);
 }
 
 static void feed_message(int fd, const uint8_t *bytes, size_t len)
@@ -273,38 +266,6 @@ static void plausible(struct resp *resp, const struct mem_redis_command *command
     }
 }
 
-static bool step_reply(unsigned what, struct fuzz_in *in)
-{
-    static uint8_t bytes[1 << 16];
-    struct mem_redis_command command;
-    struct resp resp = resp_begin(bytes, sizeof bytes);
-    const char *error;
-    const uint8_t *raw;
-    size_t len;
-    if (!mem_redis_next(&command))
-        return false;
-    switch (what) {
-    case 0: // right
-        plausible(&resp, &command, in);
-        mem_redis_answer(&command, bytes, resp.len);
-        break;
-    case 1: // a byte of it wrong
-        plausible(&resp, &command, in);
-        bytes[fuzz_u16(in) % resp.len] = fuzz_u8(in);
-        mem_redis_answer(&command, bytes, resp.len);
-        break;
-    case 2:
-        error = redis_state_error(in);
-        mem_redis_answer(&command, error, strlen(error));
-        break;
-    default:
-        raw = fuzz_take(in, fuzz_u8(in), &len);
-        mem_redis_answer(&command, raw, len);
-        break;
-    }
-    return true;
-}
-
 // All that waits is answered rightly.
 static void serve(void)
 {
@@ -312,24 +273,11 @@ static void serve(void)
     for (unsigned i = 0; i < 8; i++) {
         while (mem_redis_dialled(false))
             continue;
-        turn(0);
-        while (step_reply(0, &nothing))
+        mem_world_turn(0);
+        while (redis_steps_reply(0, &nothing, plausible))
             continue;
-        turn(i == 0 ? 20000 : 0);
+        mem_world_turn(i == 0 ? 20000 : 0);
     }
-}
-
-static void push(struct fuzz_in *in)
-{
-    uint8_t bytes[512];
-    struct resp resp = resp_begin(bytes, sizeof bytes);
-    size_t len;
-    const uint8_t *payload = fuzz_take(in, fuzz_u8(in), &len);
-    resp_array(&resp, 3);
-    resp_text(&resp, "message");
-    resp_text(&resp, "{cluster}:bus");
-    resp_bytes(&resp, payload, len);
-    mem_redis_push(bytes, resp.len);
 }
 
 static void step_world(unsigned what, struct fuzz_in *in)
@@ -337,7 +285,7 @@ static void step_world(unsigned what, struct fuzz_in *in)
     static const int64_t times_us[] = {0, 1000, 60000, 300000, 1100000, 2500000, 6000000, 11000000};
     switch (what) {
     case 0:
-        turn(times_us[fuzz_below(in, 8)]);
+        mem_world_turn(times_us[fuzz_below(in, 8)]);
         break;
     case 1:
         serve();
@@ -349,10 +297,10 @@ static void step_world(unsigned what, struct fuzz_in *in)
     case 4:
     case 5:
     case 6:
-        (void)step_reply(what - 3, in);
+        (void)redis_steps_reply(what - 3, in, plausible);
         break;
     case 7:
-        push(in);
+        redis_steps_push(CHANNEL_CLUSTER, in);
         break;
     case 8:
         mem_redis_break();
@@ -380,10 +328,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     static struct canvas_config canvas = {.geom = {REDIS_STATE_WIDTH, REDIS_STATE_WIDTH, 64}};
     struct fuzz_in in = fuzz_begin(data, size);
     canvas.palette = *palette_default();
-    log_init("fuzz", LOG_ERROR + 1, LOG_LOGFMT);
-    fixed_rand_reset();
-    fake_loop_reset();
-    mem_sock_reset();
+    mem_world_reset();
     mem_redis_reset();
     run.heap = fuzz_heap();
     run.redis = (struct redis_state){
@@ -405,14 +350,14 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     for (unsigned i = 0; i < STEPS_MAX && fuzz_more(&in); i++) {
         uint8_t what = fuzz_u8(&in);
         if ((what & 31) == 0)
-            turn(0);
+            mem_world_turn(0);
         else if ((what & 31) < 9)
             step_gateway(&run.gateways[what >> 6 & 1], (what & 31) - 1u, &in);
         else
             step_world((what & 31) - 9u, &in);
         look();
     }
-    turn(0);
+    mem_world_turn(0);
     look();
     shard_fini(&run.shard);
     fake_loop_turn(0);

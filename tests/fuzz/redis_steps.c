@@ -1,0 +1,50 @@
+#include "tests/fuzz/redis_steps.h"
+
+#include <string.h>
+
+#include "tests/fuzz/redis_state.h"
+
+bool redis_steps_reply(unsigned how, struct fuzz_in *in, redis_steps_right *right)
+{
+    static uint8_t bytes[1 << 16];
+    struct mem_redis_command command;
+    struct resp resp = resp_begin(bytes, sizeof bytes);
+    const char *error;
+    const uint8_t *raw;
+    size_t len;
+    if (!mem_redis_next(&command))
+        return false;
+    switch (how) {
+    case 0:
+        right(&resp, &command, in);
+        mem_redis_answer(&command, bytes, resp.len);
+        break;
+    case 1:
+        right(&resp, &command, in);
+        bytes[fuzz_u16(in) % resp.len] = fuzz_u8(in);
+        mem_redis_answer(&command, bytes, resp.len);
+        break;
+    case 2:
+        error = redis_state_error(in);
+        mem_redis_answer(&command, error, strlen(error));
+        break;
+    default:
+        raw = fuzz_take(in, fuzz_u8(in), &len);
+        mem_redis_answer(&command, raw, len);
+        break;
+    }
+    return true;
+}
+
+void redis_steps_push(const char *channel, struct fuzz_in *in)
+{
+    uint8_t bytes[512];
+    struct resp resp = resp_begin(bytes, sizeof bytes);
+    size_t len;
+    const uint8_t *payload = fuzz_take(in, fuzz_u8(in), &len);
+    resp_array(&resp, 3);
+    resp_text(&resp, "message");
+    resp_text(&resp, channel);
+    resp_bytes(&resp, payload, len);
+    mem_redis_push(bytes, resp.len);
+}

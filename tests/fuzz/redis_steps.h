@@ -1,0 +1,18 @@
+// The steps of a Redis in memory, for the targets that drive a shard, a gateway's side of the cluster or an admin port.
+#pragma once
+
+#include <stdbool.h>
+
+#include "tests/fuzz/fuzz.h"
+#include "tests/fuzz/mem_redis.h"
+#include "tests/fuzz/resp.h"
+
+// Writes the right answer to a command.
+typedef void redis_steps_right(struct resp *resp, const struct mem_redis_command *command, struct fuzz_in *in);
+
+// Answers the oldest command: `how` 0 rightly, 1 with a byte of it wrong, 2 with an error, 3 with any bytes. False:
+// none waits.
+bool redis_steps_reply(unsigned how, struct fuzz_in *in, redis_steps_right *right);
+
+// A message that the input has, to those who are subscribed.
+void redis_steps_push(const char *channel, struct fuzz_in *in);
