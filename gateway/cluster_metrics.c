@@ -23,6 +23,11 @@ static double read_view(void *arg)
     return (double)route_view(((const struct cluster *)arg)->route)->number;
 }
 
+static double read_config_version(void *arg)
+{
+    return ((const struct cluster *)arg)->config.version;
+}
+
 static double read_shards(void *arg)
 {
     return route_view(((const struct cluster *)arg)->route)->count;
@@ -96,6 +101,11 @@ static int add_own(struct cluster *cluster, struct metrics *metrics)
          .type = METRICS_GAUGE,
          .help = "Number of the membership's view.",
          .read = read_view,
+         .arg = cluster},
+        {.name = "tessera_gateway_config_version",
+         .type = METRICS_GAUGE,
+         .help = "Version of the settings that it goes by.",
+         .read = read_config_version,
          .arg = cluster},
         {.name = "tessera_gateway_shards",
          .type = METRICS_GAUGE,

@@ -299,6 +299,11 @@ bool membership_is_joined(const struct membership *membership)
     return membership->joined;
 }
 
+uint32_t membership_config_version(const struct membership *membership)
+{
+    return membership->config_version;
+}
+
 const struct membership_stats *membership_stats(const struct membership *membership)
 {
     return &membership->stats;

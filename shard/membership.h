@@ -44,6 +44,8 @@ void membership_close(struct membership *membership);
 struct store *membership_store(struct membership *membership);
 // We are a member on the present connection.
 bool membership_is_joined(const struct membership *membership);
+// Of the settings that the place goes by; 0 before the first are known.
+uint32_t membership_config_version(const struct membership *membership);
 const struct membership_stats *membership_stats(const struct membership *membership);
 
 // Leaves the view; on_left comes when Redis knows, or when it cannot be told. Nothing is joined again.

@@ -32,6 +32,12 @@ static double view(void *arg)
     return (double)place_view(shard->place);
 }
 
+static double config_version(void *arg)
+{
+    const struct shard *shard = arg;
+    return membership_config_version(shard->membership);
+}
+
 // Labels live as long as the process.
 static const char *verdict_label(unsigned code)
 {
@@ -86,6 +92,7 @@ static int add_place(struct shard *shard, struct metrics *metrics)
         READ_GAUGE("tessera_shard_owned_tiles", "Tiles owned now.", owned),
         READ_GAUGE("tessera_shard_windows", "Connections remembered for their repetitions.", windows),
         READ_GAUGE("tessera_shard_view", "Number of the view.", view),
+        READ_GAUGE("tessera_shard_config_version", "Version of the settings that it goes by.", config_version),
     };
     return metrics_add(metrics, rows, sizeof rows / sizeof rows[0]);
 }

@@ -76,7 +76,7 @@ def test_settings_change_under_connected_players(make_cluster):
             both = (a, b)
 
             async def changed(*args, **more):
-                result = await ask(ctl, *args, **more)
+                result = await ask(ctl.change, *args, **more)
                 for client in both:
                     await client.until(lambda: client.config and client.config.version >= result["version"], 5, args)
                 return result
@@ -255,7 +255,7 @@ def test_a_draw_repeated_over_a_change_of_the_rule_is_placed_once(make_cluster):
             return client
 
         async def rule(client, cooldown):
-            result = await ask(ctl, "set", "cooldown", cooldown)
+            result = await ask(ctl.change, "set", "cooldown", cooldown)
             await client.until(lambda: client.config and client.config.version == result["version"], 20, "CONFIG")
 
         async with again() as a:

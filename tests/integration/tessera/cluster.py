@@ -68,6 +68,10 @@ class Shard:
     def wait_ready(self, timeout=30):
         wait_until(self.is_member, timeout, f"{self.proc.name} is a member")
 
+    def config_version(self):
+        """Of the settings that it goes by."""
+        return metric(self.metrics, "tessera_shard_config_version")
+
     def is_member(self):
         """With the lease of this start: the record of one that was killed may still be there."""
         members = self.cluster.members()
@@ -100,6 +104,10 @@ class Gateway:
 
     def wait_ready(self, timeout=30):
         wait_until(self.ready, timeout, f"{self.proc.name} is ready")
+
+    def config_version(self):
+        """Of the settings that it goes by."""
+        return metric(self.metrics, "tessera_gateway_config_version")
 
     def get(self, path, **headers):
         return http.get(self.address, path, headers=headers)

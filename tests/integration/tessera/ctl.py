@@ -3,7 +3,7 @@
 import json
 import subprocess
 
-from .procs import build_dir, clean_env
+from .procs import build_dir, clean_env, wait_until
 
 DONE, REFUSED, USAGE, UNKNOWN, AUTH, DAMAGED = range(6)
 
@@ -28,6 +28,15 @@ class Ctl:
         status, out, err = self.run("--json", *args, **more)
         assert status == DONE, (args, status, err)
         return json.loads(out)
+
+    def change(self, *args, **more):
+        """The result of what changes the canvas, once every process that runs goes by it: they hear of it a moment later."""
+        result = self(*args, **more)
+        version = int(self.cluster.redis.client.hget("{cluster}:config", "version"))
+        for process in self.cluster.shards + self.cluster.gateways:
+            if process.proc.running:
+                wait_until(lambda: process.config_version() >= version, 20, f"{process.proc.name} has version {version}")
+        return result
 
     def status_of(self, *args, **more):
         return self.run(*args, **more)[0]
