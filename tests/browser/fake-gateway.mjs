@@ -49,6 +49,8 @@ export class FakeGateway {
     /** Answers to a wanted name, other than that it is given. @type {Record<string, [number, any]>} */
     this.names = {};
     this.meStatus = 200;
+    /** Who asks for their name is answered when this is done, with what it was when they asked. @type {Promise<unknown>} */
+    this.holdMe = Promise.resolve();
     /** @type {[number, number, number][]} */
     this.heat = [];
     /** The session was asked for with ?fresh. */
@@ -334,6 +336,11 @@ export class FakeGateway {
   async #answerMe(request) {
     if (this.meStatus !== 200) return [this.meStatus, { error: 'no_session' }];
     if (request.method === 'DELETE') return [204, undefined];
+    if (request.method === 'GET') {
+      const before = { ...this.me };
+      await this.holdMe;
+      return [200, before];
+    }
     if (request.method === 'PUT') {
       let body = '';
       for await (const part of request) body += part;

@@ -153,6 +153,34 @@ test('a name can be chosen; what is wrong with one is said', async () => {
   await done(page, NETWORK);
 });
 
+test('the answer to what one is called comes late: what was written meanwhile stays, and so does the name that was given', async () => {
+  const gateway = await gatewayWith();
+  const page = await open(shared.browser, gateway.url + QUERY);
+  await live(page);
+  /** The answer that was held back has come, and the page has read it. */
+  const late = async (/** @type {() => Promise<unknown>} */ meanwhile) => {
+    let release = (/** @type {any} */ _) => {};
+    gateway.holdMe = new Promise((resolve) => (release = resolve));
+    const answer = page.waitForResponse((it) => it.url().endsWith('/api/v1/me') && it.request().method() === 'GET');
+    await page.click('#menu');
+    await meanwhile();
+    release(null);
+    await (await answer).finished();
+    await page.evaluate(() => new Promise((resolve) => setTimeout(resolve)));
+  };
+  await late(() => page.fill('#name', 'Grace'));
+  await page.locator('#me', { hasText: 'Brave Otter 4711' }).waitFor();
+  assert.equal(await page.inputValue('#name'), 'Grace');
+  await page.keyboard.press('Escape');
+  await late(async () => {
+    await page.fill('#name', 'Grace');
+    await page.keyboard.press('Enter');
+    await waitNote(page, 'You are Grace now.');
+  });
+  assert.deepEqual([await page.innerText('#me'), await page.inputValue('#name')], ['Grace', 'Grace']);
+  await done(page);
+});
+
 test('? shows the keys; a sheet keeps the keyboard to itself and gives it back', async () => {
   const gateway = await gatewayWith();
   const page = await open(shared.browser, gateway.url + QUERY);

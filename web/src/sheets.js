@@ -50,6 +50,10 @@ export class Sheets {
   #menu = dialog('menu-sheet');
   #help = dialog('help');
   #field = input('name');
+  /** The field has what the player wrote since the menu was opened. */
+  #written = false;
+  /** Names that were given since the page was opened. */
+  #given = 0;
 
   /** @param {SheetDeps} deps */
   constructor(deps) {
@@ -111,6 +115,7 @@ export class Sheets {
       event.preventDefault();
       this.#rename(this.#field.value.normalize('NFC').trim());
     };
+    this.#field.oninput = () => (this.#written = true);
     byId('name-reset').onclick = () => this.#rename(null);
     byId('erase').onclick = () => (byId('erase-sure').hidden = false);
     byId('erase-no').onclick = () => (byId('erase-sure').hidden = true);
@@ -150,10 +155,13 @@ export class Sheets {
     input('set-heat').checked = this.deps.heatOn();
     byId('erase-sure').hidden = true;
     byId('name-note').textContent = '';
+    this.#written = false;
   }
 
   async #fetchName() {
+    const given = this.#given;
     const known = await me().catch(() => null);
+    if (given !== this.#given) return; // the answer is older than the name
     if (known) this.#named(known);
     else byId('me').textContent = this.name;
   }
@@ -162,7 +170,7 @@ export class Sheets {
   #named({ name, chosen, changeInMs }) {
     this.name = name;
     byId('me').textContent = name;
-    this.#field.value = chosen ? name : '';
+    if (!this.#written) this.#field.value = chosen ? name : '';
     byId('name-reset').hidden = !chosen;
     const locked = changeInMs > 0;
     this.#field.disabled = input('name-save').disabled = locked;
@@ -176,7 +184,10 @@ export class Sheets {
     if (name === '') return;
     note.textContent = say('name.asking');
     try {
-      this.#named(await me({ name }));
+      const known = await me({ name });
+      this.#given++;
+      this.#written = false;
+      this.#named(known);
       note.textContent = say('name.done', { name: this.name });
     } catch (error) {
       const { code, retryMs } = error instanceof NameError ? error : { code: '', retryMs: 0 };
