@@ -19,7 +19,7 @@ LUA = ROOT / "proto" / "lua"
 START = ROOT / "deploy" / "redis" / "start"
 
 
-def wait_for(condition, what, seconds=10.0):
+def wait_for(condition, what, seconds=30.0):
     """Polls until condition() is true; its last exception is part of the failure."""
     deadline = time.monotonic() + seconds
     error = None

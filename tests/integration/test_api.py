@@ -87,7 +87,9 @@ def test_pixel_and_its_history(api):
     ann, bob = api.gateway.session(), api.gateway.session()
     seqs = [api.draw(ann, 10, 10, 3), api.draw(bob, 10, 10, 4), api.draw(ann, 10, 10, 5)]
     for gateway in (api.gateway, api.slow):
+        asked_ms = time.time() * 1000
         pixel = api.pixel(10, 10, "?history=32", gateway)
+        answered_ms = time.time() * 1000
         placements = pixel["placements"]
         assert (pixel["x"], pixel["y"], pixel["color"], pixel["next"]) == (10, 10, 5, 0)
         assert [(p["seq"], p["color"]) for p in placements] == list(zip(seqs, (3, 4, 5)))[::-1]
@@ -95,7 +97,7 @@ def test_pixel_and_its_history(api):
         assert placements[1]["by"] == api.me(bob)[1]["name"] != placements[0]["by"]
         times = [p["time_ms"] for p in placements]
         assert pixel["now_ms"] >= times[0] > times[1] > times[2] > (time.time() - 60) * 1000
-        assert abs(pixel["now_ms"] - time.time() * 1000) < 5000
+        assert asked_ms - 1000 < pixel["now_ms"] < answered_ms + 1000
     newest = api.pixel(10, 10)
     assert newest["placements"] == placements[:1] and newest["next"] == seqs[1]
     older = api.pixel(10, 10, f"?history=1&before={seqs[1]}")
@@ -118,11 +120,18 @@ def test_pixel_headers_and_refusals(api):
 
 
 def test_lookups_of_an_address_are_limited(api):
-    answers = [http.get(api.tight.address, "/api/v1/pixel/1/1") for _ in range(40)]
+    ask = lambda: http.get(api.tight.address, "/api/v1/pixel/1/1", source="127.0.0.21")  # noqa: E731
+    began = time.monotonic()
+    answers = [ask() for _ in range(40)]
+    took = time.monotonic() - began
+    passed, refused = [a for a in answers if a.status == 200], [a for a in answers if a.status == 429]
     assert [a.status for a in answers[:16]] == [200] * 16
-    refused = [a for a in answers if a.status == 429]
-    assert len(refused) >= 20 and int(refused[0].headers["retry-after"]) >= 1 and refused[0].headers["cache-control"] == "no-store"
-    wait_until(lambda: http.get(api.tight.address, "/api/v1/pixel/1/1").status == 200, 20, "the bucket refills")
+    assert len(passed) + len(refused) == 40 and len(passed) <= 16 + 2 * took + 1
+    while not refused:  # a machine that was so slow that the bucket was refilled meanwhile
+        assert time.monotonic() < began + 60
+        refused = [a for a in (ask() for _ in range(40)) if a.status == 429]
+    assert int(refused[0].headers["retry-after"]) >= 1 and refused[0].headers["cache-control"] == "no-store"
+    wait_until(lambda: ask().status == 200, 20, "the bucket refills")
 
 
 def test_history_that_is_longer_than_the_answer(api):
@@ -284,8 +293,8 @@ def test_erasing(api):
 # ---- Pictures -----------------------------------------------------------------------------------------------------------
 
 
-def region(api, query, gateway=None):
-    return http.get((gateway or api.gateway).address, f"/api/v1/region.png?{query}")
+def region(api, query, gateway=None, source=None):
+    return http.get((gateway or api.gateway).address, f"/api/v1/region.png?{query}", source=source)
 
 
 def test_region_is_the_canvas(api):
@@ -316,7 +325,10 @@ def test_region_refusals(api):
     for query in bad:
         assert region(api, query).status == 400, query
     assert region(api, "x=0&y=0&w=300&h=200&scale=4").status == 200
-    assert sum(region(api, f"x={i}&y=0&w=9&h=9", api.tight).status == 429 for i in range(12)) >= 4
+    # Each is four lookups, of which an address has sixteen at once and two more every second.
+    began = time.monotonic()
+    passed = sum(region(api, f"x={i}&y=0&w=9&h=9", api.tight, "127.0.0.22").status == 200 for i in range(12))
+    assert 1 <= passed <= 5 + (time.monotonic() - began) / 2
 
 
 # ---- Previews -----------------------------------------------------------------------------------------------------------
@@ -397,8 +409,8 @@ def test_heat(api):
     api.player(3, 3)
     api.player(299, 199)
     placed = {tile: int(api.cluster.redis.client.hget(f"{{t:{tile[0]}:{tile[1]}}}:meta", "s")) for tile in ((0, 0), (1, 0))}
-    wait_until(lambda: all(heat(api.gateway).get(tile, 0) > 0.7 * count for tile, count in placed.items()), 10, "the heat is known")
     for gateway in (api.gateway, api.slow):
+        wait_until(lambda: all(heat(gateway).get(tile, 0) > 0.5 * count for tile, count in placed.items()), 20, "the heat is known")
         assert all(heat(gateway)[tile] <= count for tile, count in placed.items())
         tiles = list(heat(gateway).values())
         assert tiles == sorted(tiles, reverse=True) and len(tiles) == 2
@@ -415,8 +427,8 @@ def test_tiles_that_a_client_watches_anew_are_rationed(make_cluster):
     rounds = [[(x, y) for x in range(64) for y in range(4 * i, 4 * i + 4)] for i in range(5)]
 
     async def go():
+        began = time.monotonic()
         async with Client(gateway.ws_url, session.token, rounds[0]) as client:
-            began = time.monotonic()
             for tiles in rounds[1:]:
                 await client.watch(tiles)
             assert (await client.draw(1, 1, 1, timeout=30)).code is Verdict.PLACED
@@ -424,5 +436,5 @@ def test_tiles_that_a_client_watches_anew_are_rationed(make_cluster):
 
     took, errors = asyncio.run(go())
     # 5 x 256 tiles are 256 more than the burst, and 256 have to be left before the draw is read.
-    assert 3 < took < 20 and errors == []
+    assert took > 3.9 and errors == []
     assert gateway.get("/readyz").status == 200

@@ -72,7 +72,7 @@ def test_restore_of_a_backup_taken_under_load(make_cluster, rng):
             assert client.open
         print(f"all {len(clients)} clients had it {time.monotonic() - started:.2f} s after the restore began")
         for gateway in cluster.gateways:
-            await in_thread(wait_until, lambda: canvas.check_gateway(gateway) is None, 5, "the gateway has it")
+            await in_thread(wait_until, lambda: canvas.check_gateway(gateway) is None, 20, "the gateway has it")
 
         # It is what the log was at the position of the backup: neither more nor less, tile by tile.
         assert sum(len(p) for p in canvas.placements.values()) == counts["placements"] < len(live.all_placements())
@@ -200,7 +200,7 @@ def test_one_that_broke_off_is_seen_and_begun_again(make_cluster):
     cluster.redis.client.hset("{cluster}:config", mapping={"restores": 1, "version": 2})
     cluster.redis.client.xadd("{t:0:0}:new:log", {"l": "1"}, id="99-0")
     cluster.redis.client.xadd("{t:1:1}:new:log", {"l": "1"}, id="99-0")  # of another backup, which had more
-    wait_until(lambda: cluster.gateways[0].canvas()["read_only"], 10, "read-only")
+    wait_until(lambda: cluster.gateways[0].canvas()["read_only"], 20, "read-only")
     assert ctl("status")["canvas"]["restoring"]
     assert ctl.status_of("restore", file) == REFUSED and ctl.status_of("backup", file + "2") == REFUSED
     ctl.change("restore", "--again", file)

@@ -17,7 +17,8 @@ def landed_ms(cluster, user):
 
 
 def test_the_second_draw_is_refused_with_the_exact_wait(make_cluster):
-    cluster = make_cluster(cooldown="2s")
+    wait_ms = 5000  # more than a busy machine takes for what has to happen within it
+    cluster = make_cluster(cooldown=f"{wait_ms}ms")
     one, two = cluster.gateways
     session = one.session()
 
@@ -29,12 +30,12 @@ def test_the_second_draw_is_refused_with_the_exact_wait(make_cluster):
             answer = await a.draw(2, 2, 2)
             after = redis_ms(cluster)
             assert answer.code is Verdict.COOLDOWN and answer.next_nonce == 2 and answer.seq == 0
-            assert landed + 2000 - after <= answer.wait_ms <= landed + 2000 - before
+            assert landed + wait_ms - after <= answer.wait_ms <= landed + wait_ms - before
         before = redis_ms(cluster)
         async with Client(two.ws_url, session.token) as b:
             assert b.welcome.next_nonce == 2
-            assert landed + 2000 - redis_ms(cluster) <= b.welcome.wait_ms <= landed + 2000 - before
-            await asyncio.sleep((landed + 2000 - redis_ms(cluster)) / 1000)
+            assert landed + wait_ms - redis_ms(cluster) <= b.welcome.wait_ms <= landed + wait_ms - before
+            await asyncio.sleep((landed + wait_ms - redis_ms(cluster)) / 1000)
             assert (await b.place(2, 2, 2)).next_nonce == 3
 
     asyncio.run(run())
@@ -44,32 +45,45 @@ def test_the_second_draw_is_refused_with_the_exact_wait(make_cluster):
 
 
 def test_one_user_on_a_hundred_sockets_places_once_per_cooldown(make_cluster):
-    cluster = make_cluster(cooldown="1500ms")
+    cooldown_ms = 1500
+    cluster = make_cluster(cooldown=f"{cooldown_ms}ms")
     session = cluster.gateways[0].session()
 
+    async def all_at_once(clients, row, color):
+        answers = await asyncio.gather(*(client.draw(i, row, color) for i, client in enumerate(clients)))
+        return [answer.code for answer in answers]
+
     async def round_(number):
-        """A hundred fresh sockets, all drawing at the same time."""
+        """A hundred fresh sockets, all drawing at the same time. Whether that was while they had to wait, and how many were placed."""
         clients = [Client(cluster.gateways[i % 2].ws_url, session.token) for i in range(100)]
         await asyncio.gather(*(client.connect() for client in clients))
-        wait = max(client.welcome.wait_ms for client in clients)
-        early = await asyncio.gather(*(c.draw(i, 400 + number, 1) for i, c in enumerate(clients))) if wait else []
-        await asyncio.sleep(wait / 1000)
-        answers = await asyncio.gather(*(client.draw(i, number, 1 + number) for i, client in enumerate(clients)))
+        in_time, placed = False, 0
+        if number:
+            wait_until_ms = landed_ms(cluster, session.user) + cooldown_ms
+            early = await all_at_once(clients, 400 + number, 1)
+            # Reconnecting has changed nothing: every one of a hundred new sockets still has to wait.
+            in_time, placed = redis_ms(cluster) < wait_until_ms, early.count(Verdict.PLACED)
+            assert placed <= (not in_time), early
+            await asyncio.sleep(max(wait_until_ms - redis_ms(cluster), 0) / 1000)
+        if not placed:
+            codes = await all_at_once(clients, number, 1 + number)
+            placed = codes.count(Verdict.PLACED)
+            assert placed == 1 and set(codes) <= {Verdict.PLACED, Verdict.COOLDOWN, Verdict.STALE}, codes
         await asyncio.gather(*(client.close() for client in clients))
-        return [a.code for a in early], [a.code for a in answers]
+        return in_time
 
     async def run():
-        for number in range(3):
-            early, codes = await round_(number)
-            # Reconnecting has changed nothing: every one of a hundred new sockets still has to wait.
-            assert Verdict.PLACED not in early
-            assert codes.count(Verdict.PLACED) == 1, codes
-            assert set(codes) <= {Verdict.PLACED, Verdict.COOLDOWN, Verdict.STALE}
+        rounds = in_time = 0
+        while in_time < 2:
+            assert rounds < 12, "this machine connects no hundred clients within a cooldown"
+            in_time += await round_(rounds)
+            rounds += 1
+        return rounds
 
-    asyncio.run(run())
+    rounds = asyncio.run(run())
     canvas = cluster.canvas()
     canvas.check_users()
-    assert len(canvas.all_placements()) == 3
+    assert len(canvas.all_placements()) == rounds
 
 
 def test_nonces_with_a_cooldown(make_cluster):
@@ -140,7 +154,7 @@ def draw_as_guests(cluster, count, source, row):
             async with Client(gateway.ws_url, gateway.session().token, source=source) as client:
                 answer = await client.draw(i, row, 1)
                 assert answer.code in (Verdict.PLACED, Verdict.ALLOWANCE), answer
-                assert answer.code is Verdict.PLACED or 0 < answer.wait_ms <= 20_000
+                assert answer.code is Verdict.PLACED or 0 < answer.wait_ms <= 600_000
                 codes.append(answer.code)
         return codes.count(Verdict.PLACED)
 
@@ -148,7 +162,7 @@ def draw_as_guests(cluster, count, source, row):
 
 
 def test_guests_of_one_address_share_an_allowance(make_cluster):
-    cluster = make_cluster(cooldown="20s", guests_per_address=4)
+    cluster = make_cluster(cooldown="10m", guests_per_address=4)
     assert draw_as_guests(cluster, 10, "127.0.0.1", 0) == 4
     assert draw_as_guests(cluster, 6, "127.0.0.2", 1) == 4
     assert draw_as_guests(cluster, 2, "127.0.0.1", 2) == 0
@@ -156,7 +170,7 @@ def test_guests_of_one_address_share_an_allowance(make_cluster):
 
 
 def test_the_allowance_comes_back_with_the_cooldown(make_cluster):
-    cluster = make_cluster(cooldown="1s", guests_per_address=2)
+    cluster = make_cluster(cooldown="4s", guests_per_address=2)
 
     async def run():
         gateway = cluster.gateways[0]
@@ -174,5 +188,5 @@ def test_the_allowance_comes_back_with_the_cooldown(make_cluster):
 
 
 def test_the_allowance_can_be_off(make_cluster):
-    cluster = make_cluster(cooldown="20s", guests_per_address=0)
+    cluster = make_cluster(cooldown="10m", guests_per_address=0)
     assert draw_as_guests(cluster, 30, "127.0.0.1", 0) == 30

@@ -175,10 +175,10 @@ def test_any_order_of_starting_comes_up(make_cluster, workdir):
         return reply.status == 503 and reply.body.decode()
 
     gateway.start(wait=False)
-    assert "redis" in wait_until(reason, 10, "not ready").lower()
+    assert "redis" in wait_until(reason, 20, "not ready").lower()
     assert gateway.get("/livez").status == 200
     redis.start()
-    wait_until(lambda: "shard" in (reason() or "").lower(), 10, "no shard")
+    wait_until(lambda: "shard" in (reason() or "").lower(), 20, "no shard")
     shard.start()
     gateway.wait_ready()
 

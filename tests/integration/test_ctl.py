@@ -37,7 +37,7 @@ def test_status_tells_shards_gateways_and_tiles(make_cluster):
             await client.place(1, 400, 6)
             await asyncio.sleep(0)
             return await asyncio.get_running_loop().run_in_executor(
-                None, wait_until, lambda: ctl("status")["connections"] == 1, 10, "one is online")
+                None, wait_until, lambda: ctl("status")["connections"] == 1, 20, "one is online")
 
     asyncio.run(run())
     status = ctl("status")
@@ -60,7 +60,7 @@ def test_status_tells_shards_gateways_and_tiles(make_cluster):
     _, out, _ = ctl.run("status")
     assert "announcement: tonight" in out and cluster.shards[1].address in out
     cluster.shards[1].proc.kill()
-    wait_until(lambda: len(ctl("status")["shards"]) == 1, 10, "the dead shard is gone")
+    wait_until(lambda: len(ctl("status")["shards"]) == 1, 20, "the dead shard is gone")
 
 
 # ---- Changing --------------------------------------------------------------------------------------------------------
@@ -78,7 +78,7 @@ def test_settings_change_under_connected_players(make_cluster):
             async def changed(*args, **more):
                 result = await ask(ctl.change, *args, **more)
                 for client in both:
-                    await client.until(lambda: client.config and client.config.version >= result["version"], 5, args)
+                    await client.until(lambda: client.config and client.config.version >= result["version"], 20, args)
                 return result
 
             assert (await a.place(1, 1, 1)).wait_ms > 290_000
@@ -94,13 +94,16 @@ def test_settings_change_under_connected_players(make_cluster):
             assert not a.config.flags & 1 and (await b.place(3, 1, 1)).seq == 3
 
             await changed("set", "announcement", "Übung heute, 20 Uhr")
-            assert a.announcement == b.announcement == "Übung heute, 20 Uhr"
+            for client in both:
+                await client.until(lambda: client.announcement == "Übung heute, 20 Uhr", 20, "the announcement")
             assert one.canvas()["announcement"] == a.announcement
             await changed("set", "announcement", "")
-            assert a.announcement == "" and a.palette is None
+            await a.until(lambda: a.announcement == "", 20, "no announcement")
+            assert a.palette is None
 
             assert (await b.draw(4, 1, 32)).code is Verdict.BAD_COLOR
             await changed("palette", "add", "night sky", "#101030")
+            await a.until(lambda: a.palette, 20, "the palette")
             assert len(a.palette) == 33 and a.palette[32] == ("night sky", (0x10, 0x10, 0x30))
             await asyncio.sleep(0.25)
             await b.place(4, 1, 32)
@@ -120,7 +123,8 @@ def test_settings_change_under_connected_players(make_cluster):
     for gateway in cluster.gateways:
         canvas = gateway.canvas()
         assert (canvas["width"], canvas["height"], len(canvas["palette"]), canvas["version"]) == (700, 513, 33, 8)
-        cluster.canvas().check_gateway(gateway)
+        stored = cluster.canvas()
+        wait_until(lambda: stored.check_gateway(gateway) is None, 20, "the gateway has what was drawn")
     settings = ctl("get")["settings"]
     assert settings["cooldown"] == "200ms" and settings["canvas"] == {"width": 700, "height": 513, "tile_edge": 256}
     assert ctl("get", "cooldown") == {"version": 8, "name": "cooldown", "value": "200ms"}
@@ -148,12 +152,12 @@ def test_every_change_is_in_the_audit_log(make_cluster):
     assert entries[2]["via"].startswith("gateway ") and entries[0]["via"] == f"shard {cluster.shards[0].address}"
     assert all(abs(e["time_ms"] / 1000 - time.time()) < 60 for e in entries)
     assert len(ctl("audit", "2")["entries"]) == 2
-    log = (cluster.path / "shard-0.log").read_text()
-    assert "msg=admin " in log and "what=\"set cooldown\" old=0 new=3s version=2" in log and "admin refused" in log
+    for said in (r"msg=admin .*what=\"set cooldown\" old=0 new=3s version=2", "admin refused"):
+        cluster.shards[0].proc.wait_log(said)
     # As durable as a placement.
     cluster.redis.kill()
     cluster.redis.start()
-    wait_until(lambda: ctl.status_of("get") == DONE, 10, "the port has Redis again")
+    wait_until(lambda: ctl.status_of("get") == DONE, 30, "the port has Redis again")
     assert len(ctl("audit")["entries"]) == 4
 
 
@@ -223,15 +227,18 @@ def test_settings_change_under_load_and_nobody_is_dropped(make_cluster, workdir)
     ctl, summary = Ctl(cluster), workdir / "draw.json"
     urls = ",".join(f"ws://{gateway.address}" for gateway in cluster.gateways)
     argv = [build_dir() / "tessera-load", "draw", "--url", urls, "--json", summary, "--progress=false", "--connections", "400"]
-    argv += ["--seconds", "8", "--rate", "2000", "--verify=false"]
+    argv += ["--seconds", "0", "--rate", "2000", "--verify=false"]
     load = subprocess.Popen([str(a) for a in argv], env=clean_env(), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-    wait_until(lambda: ctl("status")["connections"] >= 400, 20, "all are there")
+    wait_until(lambda: ctl("status")["connections"] >= 400, 30, "all are there")
     changes = 0
     while load.poll() is None and changes < 40:
         for args in (("set", "cooldown", f"{20 + changes}ms"), ("set", "announcement", f"number {changes}"),
                      ("palette", "add", f"color {changes}", f"#00{changes:02x}00"), ("canvas", "grow", f"{513 + changes}x512")):
             ctl(*args, admin=(cluster.shards + cluster.gateways)[changes % 4].admin)
             changes += 1
+    placed = lambda: sum(tile.seq for tile in cluster.canvas().positions.values())  # noqa: E731
+    wait_until(lambda: load.poll() is not None or placed() > 2000, 60, "there was something to disturb")
+    load.terminate()
     out, err = load.communicate(timeout=60)
     assert load.returncode == 0, (out, err)
     result = json.loads(summary.read_text())
@@ -310,7 +317,7 @@ def test_only_with_the_secret(lone_cluster):
     # More than a COMMAND may have is refused by its length alone, before and after the secret.
     for announced, closes in ((16384 + 65, True), (16384 + 64, False)):
         with socket.create_connection((host, int(port)), 10) as peer:
-            peer.settimeout(3 if closes else 0.3)
+            peer.settimeout(10 if closes else 0.3)
             peer.recv(100)
             peer.sendall(struct.pack(">I", announced) + b"x" * 100)
             if closes:
@@ -371,4 +378,4 @@ def test_the_environment_of_a_process_serves_the_tool(lone_cluster):
 def test_without_redis_the_outcome_is_unknown(make_cluster):
     cluster = make_cluster(admin=True, shards=1, gateways=0)
     cluster.redis.kill()
-    wait_until(lambda: Ctl(cluster).status_of("set", "cooldown", "9s") == UNKNOWN, 10, "it says so")
+    wait_until(lambda: Ctl(cluster).status_of("set", "cooldown", "9s") == UNKNOWN, 20, "it says so")

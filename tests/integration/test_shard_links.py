@@ -11,6 +11,7 @@ from ownership import EDGE, other_tile, read_view
 from redis_fixture import check_all, check_tile, wait_for
 from shard_fixture import FAST
 from shard_fixture import world  # noqa: F401
+from tessera.busy import Busy
 
 
 def test_links_need_the_secret(world):
@@ -27,11 +28,13 @@ def test_links_need_the_secret(world):
 
 def test_a_challenge_is_not_waited_for_longer_than_5_s(world):
     shard = world.shard(*FAST)
+    began = time.monotonic()
     link = Link(shard.address, shake=False)
     link.wait()
-    started = time.monotonic()
-    assert closed(link, 8)
-    assert 4 < time.monotonic() - started < 7
+    started, busy = time.monotonic(), Busy(shard)
+    assert closed(link, 20)
+    ended = time.monotonic()
+    assert 4.9 < ended - began and ended - started < 7 + busy.seconds
 
 
 def test_malformed_messages_close_only_their_link(world):
@@ -100,19 +103,26 @@ def test_overload_is_refused_with_a_wait(world):
     world.redis.pause()
     links = [Link(shard.address) for _ in range(5)]
     codes = collections.Counter()
+
+    def hear(seconds):
+        for link in links:
+            for message in link.poll(seconds):
+                for answer in link.read(message):
+                    codes[answer.code if isinstance(answer, Verdict) else answer[0]] += 1
+                    assert not isinstance(answer, Verdict) or answer.code != OVERLOADED or answer.wait_ms >= 100
+
+    def until(done):
+        deadline = time.monotonic() + 30
+        while not done():
+            assert time.monotonic() < deadline, codes
+            hear(0.01)
+
     for number, link in enumerate(links):
         for batch in range(16):
             link.forward(1, [draw_bytes(batch * 500 + k, number + 1, k % 64, 0, 1, batch * 500 + k + 1)
                              for k in range(500)])
-            for message in link.poll(0):
-                codes.update(a.code if isinstance(a, Verdict) else a[0] for a in link.read(message))
+            hear(0)
+    until(lambda: codes[OVERLOADED] > 0)  # more than may wait: some are refused before Redis says anything
     world.redis.resume()
-    deadline = time.monotonic() + 10
-    while sum(codes.values()) < 40000:
-        assert time.monotonic() < deadline, codes
-        for link in links:
-            for message in link.poll(0.01):
-                for answer in link.read(message):
-                    codes[answer.code if isinstance(answer, Verdict) else answer[0]] += 1
-                    assert not isinstance(answer, Verdict) or answer.code != OVERLOADED or answer.wait_ms >= 100
-    assert codes[OVERLOADED] > 0 and sum(map(len, check_all(world.client).values())) == codes[PLACED]
+    until(lambda: sum(codes.values()) == 40000)
+    assert sum(map(len, check_all(world.client).values())) == codes[PLACED]

@@ -14,9 +14,10 @@ class Reply(NamedTuple):
     body: bytes
 
 
-def request(address, method, path, headers=None, body=None, timeout=20):
+def request(address, method, path, headers=None, body=None, timeout=20, source=None):
+    """`source`: the address to connect from."""
     host, port = address.rsplit(":", 1)
-    connection = http.client.HTTPConnection(host, int(port), timeout=timeout)
+    connection = http.client.HTTPConnection(host, int(port), timeout=timeout, source_address=(source, 0) if source else None)
     try:
         connection.request(method, path, body=body, headers=headers or {})
         reply = connection.getresponse()
@@ -27,8 +28,8 @@ def request(address, method, path, headers=None, body=None, timeout=20):
         connection.close()
 
 
-def get(address, path, headers=None, timeout=20):
-    return request(address, "GET", path, headers, timeout=timeout)
+def get(address, path, headers=None, timeout=20, source=None):
+    return request(address, "GET", path, headers, timeout=timeout, source=source)
 
 
 class Session(NamedTuple):

@@ -107,7 +107,8 @@ class Proc:
         with open(self.log, "ab") as out:
             self.popen = _maker.submit(
                 subprocess.Popen,
-                ["setpriv", "--pdeathsig", "KILL", *self.argv],
+                # Who starts the tests may ignore signals that the programs listen to, as a shell does for what it runs behind it.
+                ["env", "--default-signal", "setpriv", "--pdeathsig", "KILL", *self.argv],
                 stdin=subprocess.DEVNULL,
                 stdout=out,
                 stderr=out,
