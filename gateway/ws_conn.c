@@ -47,21 +47,29 @@ static void drained(struct conn *conn)
     ws_input_resume(conn, WS_PAUSE_OUTPUT);
 }
 
+// How many of the bytes the socket took; 0: it is full, or the connection ends.
+static size_t flush(struct conn *conn, const void *bytes, size_t len)
+{
+    ssize_t n = sock_write(&conn->sock, bytes, len);
+    if (n > 0) {
+        progressed(conn);
+        return (size_t)n;
+    }
+    if (n == ERR_AGAIN)
+        stalled(conn);
+    else
+        conn_failed(conn, n);
+    return 0;
+}
+
 static bool flush_cut(struct conn *conn)
 {
     struct ws_conn *ws = &conn->ws;
     while (ws->cut != NULL) {
-        ssize_t n = sock_write(&conn->sock, ws->cut->bytes + ws->cut_at, ws->cut->len - ws->cut_at);
-        if (n == ERR_AGAIN) {
-            stalled(conn);
+        size_t n = flush(conn, ws->cut->bytes + ws->cut_at, ws->cut->len - ws->cut_at);
+        if (n == 0)
             return false;
-        }
-        if (n < 0) {
-            conn_failed(conn, n);
-            return false;
-        }
-        progressed(conn);
-        ws->cut_at += (size_t)n;
+        ws->cut_at += n;
         if (ws->cut_at == ws->cut->len) {
             shared_buf_unref(ws->cut);
             ws->cut = NULL;
@@ -74,17 +82,10 @@ static bool flush_outbox(struct conn *conn)
 {
     struct outbox *outbox = &conn->ws.outbox;
     while (outbox->len > 0) {
-        ssize_t n = sock_write(&conn->sock, outbox_data(outbox), outbox->len);
-        if (n == ERR_AGAIN) {
-            stalled(conn);
+        size_t n = flush(conn, outbox_data(outbox), outbox->len);
+        if (n == 0)
             return false;
-        }
-        if (n < 0) {
-            conn_failed(conn, n);
-            return false;
-        }
-        progressed(conn);
-        outbox_eat(outbox, &conn->edge->outbox_pool, (size_t)n);
+        outbox_eat(outbox, &conn->edge->outbox_pool, n);
     }
     return true;
 }
