@@ -29,7 +29,7 @@ fuzz_edge_LDFLAGS := $(FUZZ_MEM_LDFLAGS)
 fuzz_redis := tests/fuzz/mem_dial tests/fuzz/mem_redis tests/fuzz/redis_state tests/fuzz/redis_steps \
               tests/fuzz/resp proto/lua_scripts $(fuzz_mem)
 fuzz_conn_objs = common/io/redis_conn common/io/redis_conn_send common/io/redis_conn_read common/io/redis_format \
-                 common/io/redis_queue common/io/msg_sock common/io/stream common/io/log common/core/err common/core/hist \
+                 common/io/redis_queue common/io/sock_text common/io/msg_sock common/io/stream common/io/log common/core/err common/core/hist \
                  common/core/monotime
 fuzz_shard_OBJS = tests/fuzz/big_blocks $(filter shard/%,$(sim_shard_objs)) $(fuzz_redis) $(fuzz_conn_objs) proto/bus_proto proto/canvas_config \
                   proto/keys proto/link_proto proto/link_mac proto/msgpack_flat proto/verdict common/core/addr \

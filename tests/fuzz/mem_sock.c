@@ -3,7 +3,6 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <netinet/in.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -333,16 +332,6 @@ bool sock_established(const struct sock *sock)
 }
 
 // ---- Listening ------------------------------------------------------------------------------------------------------
-
-int sock_split(const char *text, char host[SOCK_HOST_SIZE], uint16_t *port)
-{
-    const char *colon = strrchr(text, ':');
-    if (colon == NULL)
-        return ERR_MALFORMED;
-    snprintf(host, SOCK_HOST_SIZE, "%.*s", (int)(colon - text), text);
-    *port = (uint16_t)atoi(colon + 1);
-    return 0;
-}
 
 int sock_listen(const char *text, int backlog, bool reuse_port)
 {

@@ -93,16 +93,6 @@ static void call(struct event *event, int fd, short what)
 
 // ---- Listening -----------------------------------------------------------------------------------------------------
 
-int sock_split(const char *text, char host[SOCK_HOST_SIZE], uint16_t *port)
-{
-    const char *colon = strrchr(text, ':');
-    if (colon == NULL)
-        return ERR_MALFORMED;
-    snprintf(host, SOCK_HOST_SIZE, "%.*s", (int)(colon - text), text);
-    *port = (uint16_t)atoi(colon + 1);
-    return 0;
-}
-
 int sock_listen(const char *text, int backlog, bool reuse_port)
 {
     (void)backlog;

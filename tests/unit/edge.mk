@@ -23,7 +23,7 @@ edge_objs := $(addprefix gateway/,conn gzip page conn_open edge edge_broadcast e
              http_reply redirect routes api api_heat api_me api_pixel api_session api_wait api_ws preview query region user_name static_files session origin limits proxy proxy_v1 ws_upgrade ws_conn ws_frame \
              ws_hello ws_input ws_recv outbox deadline shared_buf) \
              $(addprefix common/core/,addr bucket bytes bytes_text err geom hist hmac mix monotime name name_fold name_words palette token) \
-             $(addprefix common/io/,loop loop_deferred sock sock_io log metrics rand) proto/ws_proto
+             $(addprefix common/io/,loop loop_deferred sock sock_io sock_text log metrics rand) proto/ws_proto
 edge_libs := -levent_core -levent_extra -lssl -lcrypto -lhttp_parser -lwslay -ljansson -lz
 test_query_OBJS := gateway/query
 test_preview_OBJS := gateway/preview gateway/query gateway/origin common/core/geom

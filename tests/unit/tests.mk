@@ -12,9 +12,9 @@ test_addr_OBJS := common/core/addr
 test_token_OBJS := common/core/token common/core/hmac common/core/bytes common/core/bytes_text
 test_token_LIBS := -lcrypto
 
-stream_objs := common/io/stream common/io/dial common/io/sock common/io/loop common/io/loop_deferred common/io/rand common/core/addr \
+stream_objs := common/io/stream common/io/dial common/io/sock common/io/sock_text common/io/loop common/io/loop_deferred common/io/rand common/core/addr \
                common/core/hist common/core/monotime
-test_conf_OBJS := common/io/conf common/io/conf_flags common/io/conf_print common/io/conf_value common/io/sock common/core/addr
+test_conf_OBJS := common/io/conf common/io/conf_flags common/io/conf_print common/io/conf_value common/io/sock_text common/core/addr
 test_log_OBJS := common/io/log common/io/log_addr common/core/addr common/core/err common/core/hmac common/core/bytes_text
 test_log_LIBS := -lcrypto
 test_metrics_OBJS := common/io/metrics common/io/metrics_http common/io/metrics_process common/io/log common/core/err $(stream_objs)
@@ -25,7 +25,7 @@ test_health_LIBS := -levent_core -levent_extra -lhttp_parser
 test_loop_deferred_OBJS := common/io/loop_deferred
 test_loop_OBJS := common/io/loop common/io/loop_deferred common/io/rand common/core/hist common/core/monotime
 test_loop_LIBS := -levent_core -levent_extra
-test_sock_OBJS := common/io/sock common/io/sock_io common/core/addr
+test_sock_OBJS := common/io/sock common/io/sock_text common/io/sock_io common/core/addr
 test_sock_LIBS := -lssl -lcrypto
 
 test_msg_sock_OBJS := common/io/msg_sock $(stream_objs)
