@@ -24,21 +24,10 @@ static struct {
 
 // ---- Hub ------------------------------------------------------------------------------------------------------------
 
-void hub_verify(struct hub *hub)
-{
-    (void)hub;
-}
-
-void hub_configure(struct hub *hub, const struct canvas_config *config)
-{
-    (void)hub;
-    (void)config;
-}
-
 static int read_watch(struct hub_client *client, const uint8_t *entries, uint16_t count)
 {
     struct watch_list watch;
-    int err = watch_list_read(&watch, &edge_back.config.geom, entries, count);
+    int err = watch_list_read(&watch, &edge_facts.config.geom, entries, count);
     client->asked = err == 0 ? watch.count : 0;
     return err == 0 && count == 200 ? ERR_FULL : err;
 }
@@ -93,18 +82,6 @@ void hub_writable(struct hub *hub, struct hub_client *client)
     }
 }
 
-bool hub_ready(const struct hub *hub)
-{
-    (void)hub;
-    return true;
-}
-
-bool hub_holds(const struct hub *hub, struct tile tile)
-{
-    (void)hub;
-    return tile.tx == 0;
-}
-
 struct shared_buf *edge_back_frame(unsigned count)
 {
     uint8_t payload_head[WS_TILE_HEAD_LEN + 8], head[10];
@@ -129,36 +106,6 @@ void edge_back_send(unsigned number, struct shared_buf *frame)
 }
 
 // ---- Cluster --------------------------------------------------------------------------------------------------------
-
-const struct canvas_config *cluster_config(const struct cluster *cluster)
-{
-    (void)cluster;
-    return edge_back.config_known ? &edge_back.config : NULL;
-}
-
-uint32_t cluster_online(const struct cluster *cluster)
-{
-    (void)cluster;
-    return edge_back.online;
-}
-
-bool cluster_read_only(const struct cluster *cluster)
-{
-    (void)cluster;
-    return edge_back.read_only;
-}
-
-const char *cluster_not_ready(const struct cluster *cluster)
-{
-    (void)cluster;
-    return edge_back.config_known ? NULL : "no canvas";
-}
-
-void cluster_set_connections(struct cluster *cluster, uint32_t count)
-{
-    (void)cluster;
-    (void)count;
-}
 
 void cluster_draw(struct cluster *cluster, struct cluster_client *client, const struct ws_draw *draw, uint64_t user,
                   uint8_t kind, uint64_t connection, const struct addr *address)
@@ -217,10 +164,11 @@ uint32_t loop_wall_s(struct loop *loop)
 void edge_back_begin(void)
 {
     memset(&edge_back, 0, sizeof edge_back);
+    edge_facts = (struct edge_facts){0};
     memset(&back, 0, sizeof back);
-    edge_back.config = (struct canvas_config){
+    edge_facts.config = (struct canvas_config){
         .version = 3, .geom = {1000, 700, 64}, .cooldown_ms = 5000, .palette = *palette_default()};
-    edge_back.config_known = true;
+    edge_facts.config_known = true;
 }
 
 size_t edge_back_bytes(void)

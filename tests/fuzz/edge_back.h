@@ -7,11 +7,9 @@
 
 #include "gateway/edge.h"
 #include "tests/fuzz/fuzz.h"
+#include "tests/unit/edge_facts.h"
 
 struct edge_back {
-    struct canvas_config config;
-    bool config_known, read_only;
-    uint32_t online;
     struct cluster_events events;
     struct shared_buf *next; // for the first client that may be written to again; NULL: nothing is
     unsigned draws_max;      // in flight of one client

@@ -84,7 +84,7 @@ void store_erase(struct store *store, uint64_t user, const char *old, store_eras
 void store_pixel(struct store *store, const struct store_pixel_asked *asked, store_pixel_cb cb, void *arg)
 {
     (void)store;
-    FUZZ_CHECK(geom_has_offset(&edge_back.config.geom, asked->tile, asked->offset));
+    FUZZ_CHECK(geom_has_offset(&edge_facts.config.geom, asked->tile, asked->offset));
     FUZZ_CHECK(asked->limit <= STORE_PLACEMENTS_MAX);
     struct content_request *question = ask(ASKED_PIXEL, arg);
     question->cb.pixel = cb;

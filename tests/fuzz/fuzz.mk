@@ -20,7 +20,7 @@ fuzz_mem := tests/fuzz/mem_world tests/fuzz/mem_sock tests/fuzz/fixed_rand tests
 FUZZ_BIG_LDFLAGS := -Wl,--wrap=calloc,--wrap=free
 FUZZ_MEM_LDFLAGS := -Wl,--wrap=recv,--wrap=close,--wrap=shutdown,--wrap=evbuffer_write,--wrap=getauxval
 
-fuzz_edge_OBJS = tests/fuzz/edge_back tests/fuzz/edge_back_ask tests/fuzz/edge_client tests/fuzz/edge_text $(fuzz_mem) \
+fuzz_edge_OBJS = tests/fuzz/edge_back tests/fuzz/edge_back_ask tests/fuzz/edge_client tests/fuzz/edge_text tests/unit/edge_facts $(fuzz_mem) \
                  $(filter-out common/io/loop common/io/sock common/io/sock_io common/io/rand,$(edge_objs)) gateway/watch_list \
                  proto/ws_proto_client
 fuzz_edge_LIBS := $(edge_libs)

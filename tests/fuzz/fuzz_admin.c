@@ -200,18 +200,6 @@ static void plausible(struct resp *resp, const struct mem_redis_command *asked, 
         reply_list(resp, in);
 }
 
-static void serve(struct fuzz_in *in)
-{
-    for (unsigned i = 0; i < 6; i++) {
-        while (mem_redis_dialled(false))
-            continue;
-        mem_world_turn(0);
-        while (redis_steps_reply(0, in, plausible))
-            continue;
-        mem_world_turn(0);
-    }
-}
-
 // ---- Steps ----------------------------------------------------------------------------------------------------------
 
 static void step(struct fuzz_in *in)
@@ -243,7 +231,7 @@ static void step(struct fuzz_in *in)
         feed_message(bytes, len);
         break;
     case 5:
-        serve(in);
+        redis_steps_serve(in, plausible, 0);
         break;
     case 6:
     case 7:

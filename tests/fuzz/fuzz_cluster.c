@@ -270,28 +270,16 @@ static void right(struct resp *resp, const struct mem_redis_command *command, st
     cluster_ask_reply(&run.redis, command, resp, in);
 }
 
-static void serve(void)
-{
-    struct fuzz_in nothing = {0};
-    for (unsigned i = 0; i < 6; i++) {
-        while (mem_redis_dialled(false))
-            continue;
-        mem_world_turn(0);
-        while (redis_steps_reply(0, &nothing, right))
-            continue;
-        mem_world_turn(0);
-    }
-}
-
 static void step_world(unsigned what, struct fuzz_in *in)
 {
+    struct fuzz_in nothing = {0};
     static const int64_t times_us[] = {0, 1000, 20000, 100000, 600000, 1100000, 2500000, 6000000};
     switch (what) {
     case 0:
         mem_world_turn(times_us[fuzz_below(in, 8)]);
         break;
     case 1:
-        serve();
+        redis_steps_serve(&nothing, right, 0);
         break;
     case 2:
         (void)mem_redis_dialled(fuzz_u8(in) == 1);

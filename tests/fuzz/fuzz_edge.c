@@ -179,7 +179,7 @@ static void change_config(struct fuzz_in *in)
 {
     static const char *const announced[] = {"", "Hello", "Guten Tag, \xf0\x9f\x98\x80"};
     static const unsigned colors[] = {0, 1, 100, PALETTE_COLORS_MAX}; // that are added
-    struct canvas_config *config = &edge_back.config;
+    struct canvas_config *config = &edge_facts.config;
     const char *text = announced[fuzz_below(in, 3)];
     config->version++;
     config->restores += fuzz_below(in, 2);
@@ -192,7 +192,7 @@ static void change_config(struct fuzz_in *in)
     }
     // What is in flight was let through by the rule of before.
     edge_back.draws_max = 256;
-    edge_back.config_known = true;
+    edge_facts.config_known = true;
     edge_back.events.on_config(config, edge_back.events.arg);
 }
 
@@ -230,9 +230,9 @@ static void step_server(unsigned what, struct fuzz_in *in)
         change_config(in);
         break;
     case 6:
-        edge_back.read_only = fuzz_below(in, 2) == 1;
-        edge_back.online = fuzz_u8(in);
-        edge_back.events.on_status(edge_back.online, edge_back.read_only, edge_back.events.arg);
+        edge_facts.read_only = fuzz_below(in, 2) == 1;
+        edge_facts.online = fuzz_u8(in);
+        edge_back.events.on_status(edge_facts.online, edge_facts.read_only, edge_back.events.arg);
         break;
     case 7:
         edge_back.events.on_erased(EDGE_TEXT_USER, edge_back.events.arg);
@@ -270,8 +270,8 @@ static void begin(uint8_t setup)
     edge_back_begin();
     metrics_init(&run.metrics);
     if ((setup & SETUP_FREE) != 0)
-        edge_back.config.cooldown_ms = 0;
-    edge_back.config_known = (setup & SETUP_UNKNOWN) == 0;
+        edge_facts.config.cooldown_ms = 0;
+    edge_facts.config_known = (setup & SETUP_UNKNOWN) == 0;
     edge_back.draws_max = (setup & SETUP_FREE) != 0 ? 256 : 4;
     bool rates = (setup & SETUP_RATES) != 0;
     const struct edge_options options = {.listen = "plain",

@@ -9,7 +9,6 @@
 
 #include <cmocka.h>
 
-#include "gateway/held.h"
 #include "tests/fuzz/fuzz.h"
 #include "tests/unit/alloc_fail.h"
 #include "tests/unit/hub_world.h"
@@ -17,16 +16,6 @@
 #define STEPS_MAX 400
 #define SETTLE_TURNS 300
 #define SETTLE_US 20000
-
-static const struct hub_options options = {
-    .redis_address = "",
-    .replica_memory = 1 << 24,
-    .linger_ms = 300,
-    .tick_min_ms = 2,
-    .tick_max_ms = 40,
-    .slice_clients = 3,
-    .ring_updates = 64,
-};
 
 static bool tight; // hardly any room for watches
 
@@ -149,14 +138,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct fuzz_in in = fuzz_begin(data, size);
-    struct hub_options chosen = options;
     uint8_t setup = fuzz_u8(&in);
     tight = (setup & 1) != 0;
-    if (tight) {
-        chosen.replica_memory = WORLD_TILES * held_cost(WORLD_EDGE * WORLD_EDGE, options.ring_updates) + 1000;
-        chosen.lane_clients = 1;
-    }
-    world_begin(setup, &chosen);
+    const struct hub_options options = world_options(tight);
+    world_begin(setup, &options);
     world_bus(true);
     world_store(true);
     for (unsigned i = 0; i < STEPS_MAX && fuzz_more(&in); i++)

@@ -266,29 +266,16 @@ static void plausible(struct resp *resp, const struct mem_redis_command *command
     }
 }
 
-// All that waits is answered rightly.
-static void serve(void)
-{
-    struct fuzz_in nothing = {0};
-    for (unsigned i = 0; i < 8; i++) {
-        while (mem_redis_dialled(false))
-            continue;
-        mem_world_turn(0);
-        while (redis_steps_reply(0, &nothing, plausible))
-            continue;
-        mem_world_turn(i == 0 ? 20000 : 0);
-    }
-}
-
 static void step_world(unsigned what, struct fuzz_in *in)
 {
+    struct fuzz_in nothing = {0};
     static const int64_t times_us[] = {0, 1000, 60000, 300000, 1100000, 2500000, 6000000, 11000000};
     switch (what) {
     case 0:
         mem_world_turn(times_us[fuzz_below(in, 8)]);
         break;
     case 1:
-        serve();
+        redis_steps_serve(&nothing, plausible, 20000);
         break;
     case 2:
         (void)mem_redis_dialled(fuzz_u8(in) == 1);

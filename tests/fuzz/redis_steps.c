@@ -2,7 +2,10 @@
 
 #include <string.h>
 
+#include "tests/fuzz/mem_world.h"
 #include "tests/fuzz/redis_state.h"
+
+#define SERVE_TURNS 8 // more than what follows from one thing asks one after the other
 
 bool redis_steps_reply(unsigned how, struct fuzz_in *in, redis_steps_right *right)
 {
@@ -47,4 +50,16 @@ void redis_steps_push(const char *channel, struct fuzz_in *in)
     resp_text(&resp, channel);
     resp_bytes(&resp, payload, len);
     mem_redis_push(bytes, resp.len);
+}
+
+void redis_steps_serve(struct fuzz_in *in, redis_steps_right *right, int64_t us)
+{
+    for (unsigned i = 0; i < SERVE_TURNS; i++) {
+        while (mem_redis_dialled(false))
+            continue;
+        mem_world_turn(0);
+        while (redis_steps_reply(0, in, right))
+            continue;
+        mem_world_turn(i == 0 ? us : 0);
+    }
 }

@@ -14,5 +14,8 @@ typedef void redis_steps_right(struct resp *resp, const struct mem_redis_command
 // none waits.
 bool redis_steps_reply(unsigned how, struct fuzz_in *in, redis_steps_right *right);
 
+// All that waits is answered rightly; `us` pass in the first turn, so that what waits for a moment asks as well.
+void redis_steps_serve(struct fuzz_in *in, redis_steps_right *right, int64_t us);
+
 // A message that the input has, to those who are subscribed.
 void redis_steps_push(const char *channel, struct fuzz_in *in);

@@ -8,7 +8,7 @@ test_route_OBJS := $(route_objs) tests/unit/route_scene
 test_route_links_OBJS := $(route_objs) tests/unit/route_scene
 test_route_model_OBJS := $(route_objs)
 
-test_shard_link_OBJS = gateway/shard_link common/io/msg_sock common/io/log common/core/err common/core/bytes \
+test_shard_link_OBJS = tests/unit/fake_shard gateway/shard_link common/io/msg_sock common/io/log common/core/err common/core/bytes \
                         common/core/bytes_text common/core/hmac proto/link_mac proto/link_proto proto/msgpack_flat common/io/sock_io \
                         $(stream_objs)
 test_shard_link_LIBS := -levent_core -levent_extra -lssl -lcrypto
@@ -23,7 +23,7 @@ cluster_scene = $(sort gateway/cluster gateway/cluster_links gateway/cluster_met
                            $(redis_conn_objs) common/io/msg_sock common/io/log common/io/metrics common/io/sock_io \
                            common/core/bytes_text common/core/hmac common/core/palette common/core/pressure \
                            proto/bus_proto proto/canvas_config proto/keys proto/link_mac proto/lua_scripts \
-                           proto/verdict tests/unit/redis_server tests/unit/cluster_scene)
+                           proto/verdict tests/unit/redis_server tests/unit/fake_shard tests/unit/cluster_scene)
 test_cluster_OBJS = $(cluster_scene)
 test_cluster_LIBS := -lhiredis -lm -levent_core -levent_extra -lssl -lcrypto
 test_store_OBJS = $(cluster_scene)

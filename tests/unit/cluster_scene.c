@@ -1,11 +1,6 @@
 #include "tests/unit/cluster_scene.h"
 
-#include <stdio.h>
-#include <sys/socket.h>
-
 #include "common/io/rand.h"
-
-static const uint8_t secret[] = "a secret of thirty-two characters";
 
 // ---- The shard -----------------------------------------------------------------------------------------------------
 
@@ -13,8 +8,8 @@ static void shard_on_open(void *arg)
 {
     struct scene *s = arg;
     uint8_t msg[64];
-    rand_bytes(s->shard_nonce, sizeof s->shard_nonce);
-    assert_int_equal(msg_sock_send(s->shard, msg, link_encode_challenge(msg, s->shard_nonce)), 0);
+    rand_bytes(s->shard.nonce, sizeof s->shard.nonce);
+    fake_shard_send(&s->shard, msg, link_encode_challenge(msg, s->shard.nonce));
 }
 
 static void shard_on_forward(struct scene *s, const struct link_message *message)
@@ -29,7 +24,7 @@ static void shard_on_forward(struct scene *s, const struct link_message *message
         link_put_verdict(records + i * LINK_VERDICT_LEN, &verdict);
     }
     if (!s->hold)
-        assert_int_equal(msg_sock_send(s->shard, msg, link_encode_verdicts(msg, records, message->count)), 0);
+        fake_shard_send(&s->shard, msg, link_encode_verdicts(msg, records, message->count));
 }
 
 static void shard_on_message(void *arg, const uint8_t *data, size_t len)
@@ -39,32 +34,14 @@ static void shard_on_message(void *arg, const uint8_t *data, size_t len)
     uint8_t msg[256], mac[LINK_MAC_LEN];
     assert_int_equal(link_decode(data, len, &message), 0);
     if (message.type == LINK_RESPONSE) {
-        assert_int_equal(link_mac_shard(secret, sizeof secret, message.nonce, s->shard_nonce, 7, mac), 0);
-        assert_int_equal(msg_sock_send(s->shard, msg, link_encode_accept(msg, mac, 7, 1)), 0);
+        assert_int_equal(
+            link_mac_shard(fake_shard_secret, sizeof fake_shard_secret, message.nonce, s->shard.nonce, 7, mac), 0);
+        fake_shard_send(&s->shard, msg, link_encode_accept(msg, mac, 7, 1));
     } else if (message.type == LINK_FORWARD) {
         shard_on_forward(s, &message);
     } else {
-        assert_int_equal(msg_sock_send(s->shard, msg, link_encode_pong(msg, 1)), 0);
+        fake_shard_send(&s->shard, msg, link_encode_pong(msg, 1));
     }
-}
-
-static void shard_on_closed(void *arg, enum msg_sock_reason reason)
-{
-    struct scene *s = arg;
-    (void)reason;
-    msg_sock_close(s->shard);
-    s->shard = NULL;
-}
-
-static void on_acceptable(evutil_socket_t fd, short what, void *arg)
-{
-    static const struct msg_sock_limits limits = {.max_len = LIMIT_LINK_MESSAGE, .high_water = 1 << 20};
-    static const struct msg_sock_handlers handlers = {shard_on_open, shard_on_message, shard_on_closed, NULL};
-    struct scene *s = arg;
-    (void)what;
-    int conn = sock_accept(fd, NULL, NULL);
-    msg_sock_close(s->shard);
-    assert_int_equal(msg_sock_accept(&s->shard, s->loop, conn, &limits, &handlers, s), 0);
 }
 
 // ---- Redis ---------------------------------------------------------------------------------------------------------
@@ -125,8 +102,8 @@ static void on_erased(uint64_t user, void *arg)
 void scene_start_gateway(struct scene *s, uint32_t cooldown_ms)
 {
     struct cluster_options options = {
-        .secret = secret,
-        .secret_len = sizeof secret,
+        .secret = fake_shard_secret,
+        .secret_len = sizeof fake_shard_secret,
         .flags = {.version = 1, .geom = {1000, 500, 256}, .cooldown_ms = cooldown_ms, .palette = *palette_default()},
     };
     const struct cluster_events events = {on_verdict, on_config, on_status, on_erased, s};
@@ -141,14 +118,13 @@ void scene_start_gateway(struct scene *s, uint32_t cooldown_ms)
 int scene_begin(void **state)
 {
     static struct scene scene;
-    scene = (struct scene){.loop = loop_new(), .listener = sock_listen("127.0.0.1:0", 8, false)};
+    scene = (struct scene){.loop = loop_new(), .shard = {.on_open = shard_on_open, .on_message = shard_on_message}};
     struct scene *s = *state = &scene;
+    s->shard.arg = s;
     redis_server_init(&s->redis);
-    snprintf(s->shard_address, sizeof s->shard_address, "127.0.0.1:%u", sock_port(s->listener));
     scene_start_redis(s);
-    if (event_assign(&s->accept, loop_base(s->loop), s->listener, EV_READ | EV_PERSIST, on_acceptable, s) != 0)
-        return -1;
-    return event_add(&s->accept, NULL);
+    fake_shard_begin(&s->shard, s->loop);
+    return 0;
 }
 
 int scene_end(void **state)
@@ -156,9 +132,7 @@ int scene_end(void **state)
     struct scene *s = *state;
     cluster_free(s->cluster);
     store_free(s->store);
-    msg_sock_close(s->shard);
-    event_del(&s->accept);
-    close(s->listener);
+    fake_shard_end(&s->shard);
     loop_free(s->loop);
     scene_stop_redis(s);
     return 0;
@@ -167,7 +141,7 @@ int scene_end(void **state)
 void scene_join_shard(struct scene *s, uint64_t view)
 {
     redisReply *reply = redisCommand(s->admin, "HSET {cluster}:members view %u s:%s %s", (unsigned)view,
-                                     s->shard_address, "0000000000000007 1");
+                                     s->shard.address, "0000000000000007 1");
     assert_int_equal(reply->type, REDIS_REPLY_INTEGER);
     freeReplyObject(reply);
     cluster_on_bus(s->cluster, &(struct bus_message){.type = BUS_VIEW, .view = view});

@@ -5,11 +5,9 @@
 
 #include <hiredis/hiredis.h>
 
-#include "common/io/msg_sock.h"
-#include "common/io/sock.h"
 #include "gateway/cluster.h"
-#include "proto/link_proto.h"
 #include "redis_server.h"
+#include "tests/unit/fake_shard.h"
 
 struct scene {
     struct loop *loop;
@@ -17,11 +15,7 @@ struct scene {
     struct redis_server redis;
     redisContext *admin;
 
-    int listener;
-    struct event accept;
-    char shard_address[MEMBER_ADDRESS_SIZE];
-    struct msg_sock *shard;
-    uint8_t shard_nonce[LINK_NONCE_LEN];
+    struct fake_shard shard;
     bool hold; // the shard answers nothing
     unsigned forwards, forwarded;
     struct link_draw last;

@@ -22,6 +22,7 @@ struct edge *edge_fakes_begin(const struct edge_options *options)
     struct edge_options all = *options;
     char error[128];
     memset(&edge_fakes, 0, sizeof edge_fakes);
+    edge_facts = (struct edge_facts){0};
     edge_fakes.loop = loop_new();
     metrics_init(&edge_fakes.metrics);
     assert_int_equal(token_keys_parse(&edge_fakes.keys, text, strlen(text), error, sizeof error), 0);
@@ -82,17 +83,6 @@ void edge_fakes_hang_up(int *far)
 // ---- What it asks them
 // -----------------------------------------------------------------------------------------------
 
-void hub_verify(struct hub *hub)
-{
-    (void)hub;
-}
-
-void hub_configure(struct hub *hub, const struct canvas_config *config)
-{
-    (void)hub;
-    (void)config;
-}
-
 int hub_join(struct hub *hub, struct hub_client *client, const uint8_t *entries, uint16_t count)
 {
     (void)hub;
@@ -138,48 +128,6 @@ void hub_writable(struct hub *hub, struct hub_client *client)
     (void)hub;
     (void)client;
     edge_fakes.writables++;
-}
-
-bool hub_ready(const struct hub *hub)
-{
-    (void)hub;
-    return true;
-}
-
-bool hub_holds(const struct hub *hub, struct tile tile)
-{
-    (void)hub;
-    return tile.tx == 0;
-}
-
-const struct canvas_config *cluster_config(const struct cluster *cluster)
-{
-    (void)cluster;
-    return edge_fakes.config_known ? &edge_fakes.config : NULL;
-}
-
-uint32_t cluster_online(const struct cluster *cluster)
-{
-    (void)cluster;
-    return edge_fakes.online;
-}
-
-bool cluster_read_only(const struct cluster *cluster)
-{
-    (void)cluster;
-    return edge_fakes.read_only;
-}
-
-const char *cluster_not_ready(const struct cluster *cluster)
-{
-    (void)cluster;
-    return edge_fakes.config_known ? NULL : "no canvas";
-}
-
-void cluster_set_connections(struct cluster *cluster, uint32_t count)
-{
-    (void)cluster;
-    edge_fakes.connections = count;
 }
 
 void cluster_draw(struct cluster *cluster, struct cluster_client *client, const struct ws_draw *draw, uint64_t user,

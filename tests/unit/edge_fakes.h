@@ -1,11 +1,12 @@
-// The parts behind the edge, for tests of the edge alone: they note what they are asked, and answer as told. And an
-// edge in front of them, whose clients are at the far ends of socket pairs.
+// The parts behind the edge, for tests of the edge alone: they note what they are asked, and answer as told, or say
+// what is in edge_facts. And an edge in front of them, whose clients are at the far ends of socket pairs.
 #pragma once
 
 #include <stdbool.h>
 #include <stdint.h>
 
 #include "gateway/edge.h"
+#include "tests/unit/edge_facts.h"
 
 #define EDGE_FAKES_USER UINT64_C(0xabcdef)
 
@@ -15,12 +16,6 @@ struct edge_fakes {
     struct token_keys keys;
     struct edge *edge;
     char token[TOKEN_TEXT_SIZE]; // of EDGE_FAKES_USER, a guest
-
-    struct canvas_config config;
-    bool config_known;
-    bool read_only;
-    uint32_t online;
-    uint32_t connections;
 
     unsigned joins, watches, resumes, leaves, forgets, writables, draws;
     int join_result;

@@ -6,7 +6,7 @@ hub_objs := gateway/hub gateway/hub_metrics gateway/watch_list gateway/tiles gat
             common/core/bytes common/core/geom common/core/monotime common/core/hist proto/ws_proto
 ALLOC_FAIL_LDFLAGS := -Wl,--wrap=malloc -Wl,--wrap=calloc -Wl,--wrap=realloc
 hub_world := tests/unit/alloc_fail tests/unit/hub_world tests/unit/hub_world_redis tests/unit/hub_world_bus tests/unit/hub_world_clients \
-             tests/unit/fake_loop common/io/loop_deferred proto/ws_proto_client common/core/bytes_text
+             tests/unit/fake_loop tests/unit/no_log common/io/loop_deferred proto/ws_proto_client common/core/bytes_text
 
 test_hub_model_OBJS := $(hub_objs) $(hub_world)
 test_hub_model_LIBS := -lz
@@ -48,4 +48,4 @@ test_content_OBJS := gateway/content $(content_objs) tests/unit/fake_loop common
 test_content_LIBS := -lpng -lz
 test_tiles_OBJS := gateway/tiles gateway/tiles_sync gateway/held gateway/pending gateway/ring gateway/repair gateway/interest \
                    common/core/replica common/core/mix common/core/bytes common/core/geom common/core/monotime \
-                   common/core/hist tests/unit/fake_loop common/io/loop_deferred
+                   common/core/hist tests/unit/fake_loop tests/unit/no_log common/io/loop_deferred

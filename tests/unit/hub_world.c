@@ -4,8 +4,8 @@
 #include "alloc_fail.h"
 #include "check.h"
 #include "common/core/mix.h"
-#include "common/io/log.h"
 #include "fake_loop.h"
+#include "gateway/held.h"
 
 struct world world;
 
@@ -18,22 +18,6 @@ uint64_t world_random(uint64_t below)
 struct hub *world_hub(void)
 {
     return world.hub;
-}
-
-bool log_enabled(enum log_level level)
-{
-    (void)level;
-    return false;
-}
-
-void log_write(struct log_site *site, enum log_level level, const char *msg, const struct log_field *fields,
-               size_t count)
-{
-    (void)site;
-    (void)level;
-    (void)msg;
-    (void)fields;
-    (void)count;
 }
 
 int metrics_add(struct metrics *metrics, const struct metrics_row *rows, size_t count)
@@ -56,6 +40,24 @@ uint64_t world_metric(const char *name, const char *labels)
     }
     fail_msg("no metric %s", name);
     return 0;
+}
+
+struct hub_options world_options(bool tight)
+{
+    struct hub_options options = {
+        .redis_address = "",
+        .replica_memory = 1 << 24,
+        .linger_ms = 300,
+        .tick_min_ms = 2,
+        .tick_max_ms = 40,
+        .slice_clients = 3,
+        .ring_updates = 64,
+    };
+    if (tight) {
+        options.replica_memory = WORLD_TILES * held_cost(WORLD_TILE_LEN, options.ring_updates) + 1000;
+        options.lane_clients = 1;
+    }
+    return options;
 }
 
 void world_begin(uint64_t seed, const struct hub_options *options)

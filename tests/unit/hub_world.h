@@ -19,6 +19,9 @@
 
 struct ws_conn; // a client
 
+// Options with which a short life has some of everything; `tight`: with hardly any room for watches.
+struct hub_options world_options(bool tight);
+
 // Starts with the store and the bus down. `options` beyond the addresses are the caller's.
 void world_begin(uint64_t seed, const struct hub_options *options);
 // The hub is freed; the store may answer nobody after that.

@@ -65,9 +65,9 @@ static int setup(void **state)
     (void)state;
     edge = edge_fakes_begin(
         &(struct edge_options){.name_keep_ms = 5000, .max_connections = CLIENTS, .max_sockets = CLIENTS});
-    edge_fakes.config = (struct canvas_config){
+    edge_facts.config = (struct canvas_config){
         .version = 1, .geom = {300, 200, 256}, .cooldown_ms = 1000, .palette = {.count = 2, .colors = {{.name = "w"}}}};
-    edge_fakes.config_known = true;
+    edge_facts.config_known = true;
     for (unsigned i = 0; i < CLIENTS; i++)
         conns[i] = edge_fakes_connect(SOCK_STREAM, &clients[i]);
     return 0;

@@ -38,8 +38,7 @@ static void test_draws(void **state)
     scene_draw(s, 0, 0, 3, 1);
     SCENE_UNTIL(s, s->forwards == 3);
     s->hold = false;
-    msg_sock_close(s->shard);
-    s->shard = NULL;
+    fake_shard_hang_up(&s->shard);
     SCENE_UNTIL(s, s->verdicts == 102);
     assert_int_equal(s->forwards, 4);
 

@@ -5,18 +5,7 @@
 
 #include "alloc_fail.h"
 #include "check.h"
-#include "gateway/held.h"
 #include "hub_world.h"
-
-static const struct hub_options plenty = {
-    .redis_address = "",
-    .replica_memory = 1 << 24,
-    .linger_ms = 300,
-    .tick_min_ms = 2,
-    .tick_max_ms = 40,
-    .slice_clients = 3,
-    .ring_updates = 64,
-};
 
 static uint64_t now_running;
 static bool tight; // hardly any room for watches
@@ -115,11 +104,7 @@ static void run(uint64_t seed, unsigned events, unsigned fail_one_in)
     if (getenv("SEED") == NULL && seed % 20 == 0)
         print_message("up to seed %llu\n", (unsigned long long)seed);
     now_running = seed;
-    struct hub_options options = plenty;
-    if (tight) {
-        options.replica_memory = WORLD_TILES * held_cost(WORLD_TILE_LEN, options.ring_updates) + 1000;
-        options.lane_clients = 1;
-    }
+    const struct hub_options options = world_options(tight);
     world_begin(seed, &options);
     world_bus(true);
     world_store(true);

@@ -1,18 +1,12 @@
 // The link against a shard that does as the scene says.
 #include "check.h"
 
-#include <stdio.h>
-#include <sys/socket.h>
-
-#include "common/io/msg_sock.h"
 #include "common/io/rand.h"
-#include "common/io/sock.h"
+#include "fake_shard.h"
 #include "gateway/shard_link.h"
-#include "proto/link_proto.h"
 
 #define GATEWAY 0x1122334455667788u
 
-static const uint8_t secret[] = "a secret of thirty-two characters";
 static const uint8_t other_secret[] = "another one of thirty-two letters";
 
 // What the fake shard does wrong.
@@ -20,13 +14,9 @@ enum manner { POLITE, SILENT, NO_ACCEPT, OTHER_SECRET, OTHER_VERSION, ACCEPTS_FI
 
 struct scene {
     struct loop *loop;
-    int listener;
-    struct event accept;
-    char address[64];
+    struct fake_shard shard;
     enum manner manner;
-    struct msg_sock *shard; // the shard's end of the latest connection
-    uint8_t shard_nonce[LINK_NONCE_LEN];
-    unsigned connections, pings, forwards;
+    unsigned pings, forwards;
     struct link_message forward;
     uint8_t records[LIMIT_BATCH_DRAWS * LINK_DRAW_LEN];
 
@@ -39,29 +29,24 @@ struct scene {
 
 // ---- The shard -----------------------------------------------------------------------------------------------------
 
-static void shard_send(struct scene *s, const uint8_t *msg, size_t len)
-{
-    assert_int_equal(msg_sock_send(s->shard, msg, len), 0);
-}
-
 static void shard_challenge(struct scene *s)
 {
     uint8_t msg[256];
-    rand_bytes(s->shard_nonce, sizeof s->shard_nonce);
-    size_t len = link_encode_challenge(msg, s->shard_nonce);
+    rand_bytes(s->shard.nonce, sizeof s->shard.nonce);
+    size_t len = link_encode_challenge(msg, s->shard.nonce);
     if (s->manner == OTHER_VERSION) {
         assert_int_equal(msg[2], LINK_PROTO_VERSION);
         msg[2]++;
     }
-    shard_send(s, msg, s->manner == HALF_CHALLENGE ? len - 1 : len);
+    fake_shard_send(&s->shard, msg, s->manner == HALF_CHALLENGE ? len - 1 : len);
 }
 
 static void shard_accept(struct scene *s, const uint8_t *gateway_nonce)
 {
     uint8_t msg[256], mac[LINK_MAC_LEN];
-    const uint8_t *key = s->manner == OTHER_SECRET ? other_secret : secret;
-    assert_int_equal(link_mac_shard(key, sizeof secret, gateway_nonce, s->shard_nonce, 77, mac), 0);
-    shard_send(s, msg, link_encode_accept(msg, mac, 77, 5));
+    const uint8_t *key = s->manner == OTHER_SECRET ? other_secret : fake_shard_secret;
+    assert_int_equal(link_mac_shard(key, sizeof fake_shard_secret, gateway_nonce, s->shard.nonce, 77, mac), 0);
+    fake_shard_send(&s->shard, msg, link_encode_accept(msg, mac, 77, 5));
 }
 
 static void shard_on_open(void *arg)
@@ -79,7 +64,8 @@ static void shard_on_response(struct scene *s, const struct link_message *messag
     uint8_t mac[LINK_MAC_LEN];
     assert_int_equal(message->version, LINK_PROTO_VERSION);
     assert_true(message->gateway == GATEWAY);
-    assert_int_equal(link_mac_gateway(secret, sizeof secret, s->shard_nonce, message->nonce, GATEWAY, mac), 0);
+    assert_int_equal(
+        link_mac_gateway(fake_shard_secret, sizeof fake_shard_secret, s->shard.nonce, message->nonce, GATEWAY, mac), 0);
     assert_memory_equal(mac, message->mac, LINK_MAC_LEN);
     if (s->manner != NO_ACCEPT)
         shard_accept(s, message->nonce);
@@ -98,7 +84,7 @@ static void shard_on_message(void *arg, const uint8_t *data, size_t len)
     case LINK_PING:
         s->pings++;
         if (s->manner != MUTE)
-            shard_send(s, msg, link_encode_pong(msg, 6));
+            fake_shard_send(&s->shard, msg, link_encode_pong(msg, 6));
         break;
     case LINK_FORWARD:
         s->forwards++;
@@ -108,27 +94,6 @@ static void shard_on_message(void *arg, const uint8_t *data, size_t len)
     default:
         fail();
     }
-}
-
-static void shard_on_closed(void *arg, enum msg_sock_reason reason)
-{
-    struct scene *s = arg;
-    (void)reason;
-    msg_sock_close(s->shard);
-    s->shard = NULL;
-}
-
-static void on_acceptable(evutil_socket_t fd, short what, void *arg)
-{
-    static const struct msg_sock_limits limits = {.max_len = LIMIT_LINK_MESSAGE, .high_water = 1 << 20};
-    static const struct msg_sock_handlers handlers = {shard_on_open, shard_on_message, shard_on_closed, NULL};
-    struct scene *s = arg;
-    (void)what;
-    int conn = sock_accept(fd, NULL, NULL);
-    assert_true(conn >= 0);
-    msg_sock_close(s->shard);
-    assert_int_equal(msg_sock_accept(&s->shard, s->loop, conn, &limits, &handlers, s), 0);
-    s->connections++;
 }
 
 // ---- The owner of the link -----------------------------------------------------------------------------------------
@@ -187,32 +152,29 @@ static void on_pong(void *arg, uint64_t view)
 static void open_link(struct scene *s)
 {
     static const struct shard_link_handlers handlers = {on_up, on_down, on_verdicts, on_not_owner, on_pong};
-    const struct shard_link_config config = {
-        .address = s->address, .secret = secret, .secret_len = sizeof secret, .gateway = GATEWAY};
+    const struct shard_link_config config = {.address = s->shard.address,
+                                             .secret = fake_shard_secret,
+                                             .secret_len = sizeof fake_shard_secret,
+                                             .gateway = GATEWAY};
     assert_int_equal(shard_link_open(&s->link, s->loop, &config, &handlers, s), 0);
 }
 
 static int setup(void **state)
 {
     static struct scene scene;
-    scene = (struct scene){.loop = loop_new(), .listener = sock_listen("127.0.0.1:0", 8, false)};
+    scene = (struct scene){.loop = loop_new(), .shard = {.on_open = shard_on_open, .on_message = shard_on_message}};
     struct scene *s = *state = &scene;
-    if (s->loop == NULL || s->listener < 0)
-        return -1;
-    snprintf(s->address, sizeof s->address, "127.0.0.1:%u", sock_port(s->listener));
-    if (event_assign(&s->accept, loop_base(s->loop), s->listener, EV_READ | EV_PERSIST, on_acceptable, s) != 0)
-        return -1;
-    return event_add(&s->accept, NULL);
+    s->shard.arg = s;
+    assert_non_null(s->loop);
+    fake_shard_begin(&s->shard, s->loop);
+    return 0;
 }
 
 static int teardown(void **state)
 {
     struct scene *s = *state;
     shard_link_close(s->link);
-    msg_sock_close(s->shard);
-    event_del(&s->accept);
-    if (s->listener >= 0)
-        close(s->listener);
+    fake_shard_end(&s->shard);
     loop_free(s->loop);
     return 0;
 }
@@ -240,7 +202,7 @@ static void send_verdicts(struct scene *s, uint32_t count)
     static uint8_t records[LIMIT_BATCH_DRAWS * LINK_VERDICT_LEN], msg[LIMIT_LINK_MESSAGE];
     for (uint32_t i = 0; i < count; i++)
         link_put_verdict(records + i * LINK_VERDICT_LEN, &(struct link_verdict){.id = i + 1});
-    shard_send(s, msg, link_encode_verdicts(msg, records, count));
+    fake_shard_send(&s->shard, msg, link_encode_verdicts(msg, records, count));
 }
 
 static void test_talks(void **state)
@@ -264,11 +226,11 @@ static void test_talks(void **state)
     turn_until(s, &s->verdicts, 1, 3000);
     uint8_t id[LINK_ID_LEN], msg[64];
     link_put_id(id, 1);
-    shard_send(s, msg, link_encode_not_owner(msg, 8, id, 1));
+    fake_shard_send(&s->shard, msg, link_encode_not_owner(msg, 8, id, 1));
     turn_until(s, &s->not_owners, 1, 3000);
     assert_true(s->view == 8);
     assert_int_equal(s->downs, 0);
-    assert_int_equal(s->connections, 1);
+    assert_int_equal(s->shard.connections, 1);
 }
 
 static void test_comes_back(void **state)
@@ -277,24 +239,17 @@ static void test_comes_back(void **state)
     open_link(s);
     for (unsigned i = 1; i <= 3; i++) {
         turn_until(s, &s->ups, i, 3000);
-        msg_sock_close(s->shard);
-        s->shard = NULL;
+        fake_shard_hang_up(&s->shard);
         turn_until(s, &s->downs, i, 3000);
     }
     turn_until(s, &s->ups, 4, 3000);
 
     // Nobody listens for a while.
-    close(s->listener);
-    event_del(&s->accept);
-    msg_sock_close(s->shard);
-    s->shard = NULL;
+    fake_shard_deafen(&s->shard);
+    fake_shard_hang_up(&s->shard);
     turn_until(s, &s->downs, 4, 3000);
     turn_ms(s, 300);
-    s->listener = sock_listen(s->address, 8, false);
-    assert_true(s->listener >= 0);
-    assert_int_equal(event_assign(&s->accept, loop_base(s->loop), s->listener, EV_READ | EV_PERSIST, on_acceptable, s),
-                     0);
-    assert_int_equal(event_add(&s->accept, NULL), 0);
+    fake_shard_listen(&s->shard);
     turn_until(s, &s->ups, 5, 3000);
 }
 
@@ -302,13 +257,13 @@ static void test_comes_back(void **state)
 static void never_up(struct scene *s, enum manner manner)
 {
     s->manner = manner;
-    unsigned before = s->connections;
+    unsigned before = s->shard.connections;
     if (s->link == NULL)
         open_link(s);
     turn_ms(s, 400);
     assert_int_equal(s->ups, 0);
     assert_int_equal(s->downs, 0);
-    assert_in_range(s->connections - before, 1, 14);
+    assert_in_range(s->shard.connections - before, 1, 14);
     shard_link_close(s->link);
     s->link = NULL;
     turn_ms(s, 20);
@@ -337,10 +292,10 @@ static void test_nonsense_breaks_it(void **state)
     shard_challenge(s); // out of place now
     turn_until(s, &s->downs, 1, 3000);
     turn_until(s, &s->ups, 2, 3000);
-    shard_send(s, msg, link_encode_ping(msg)); // the gateway's to send
+    fake_shard_send(&s->shard, msg, link_encode_ping(msg)); // the gateway's to send
     turn_until(s, &s->downs, 2, 3000);
     turn_until(s, &s->ups, 3, 3000);
-    shard_send(s, (const uint8_t *)"\x92\x05", 2);
+    fake_shard_send(&s->shard, (const uint8_t *)"\x92\x05", 2);
     turn_until(s, &s->downs, 3, 3000);
     turn_until(s, &s->ups, 4, 3000);
     s->answer = ERR_MALFORMED; // well-formed, but the owner of the link knows better
@@ -361,7 +316,7 @@ static void test_closed_in_its_own_callback(void **state)
     turn_ms(s, 100);
     assert_int_equal(s->verdicts, 1);
     assert_int_equal(s->downs, 0);
-    assert_null(s->shard);
+    assert_null(s->shard.sock);
 }
 
 static void test_alive_and_lost(void **state)
@@ -390,10 +345,10 @@ static void test_no_challenge_in_time(void **state)
     struct scene *s = *state;
     s->manner = SILENT;
     open_link(s);
-    turn_until(s, &s->connections, 1, 3000);
+    turn_until(s, &s->shard.connections, 1, 3000);
     turn_ms(s, 4800);
-    assert_int_equal(s->connections, 1);
-    turn_until(s, &s->connections, 2, 1500);
+    assert_int_equal(s->shard.connections, 1);
+    turn_until(s, &s->shard.connections, 2, 1500);
     assert_int_equal(s->ups, 0);
 }
 
@@ -403,8 +358,8 @@ static void test_too_long_an_address(void **state)
     const struct shard_link_handlers handlers = {on_up, on_down, on_verdicts, on_not_owner, on_pong};
     const struct shard_link_config config = {.address =
                                                  "0123456789012345678901234567890123456789012345678901234567890123:1",
-                                             .secret = secret,
-                                             .secret_len = sizeof secret};
+                                             .secret = fake_shard_secret,
+                                             .secret_len = sizeof fake_shard_secret};
     assert_int_equal(shard_link_open(&s->link, s->loop, &config, &handlers, s), ERR_MALFORMED);
     assert_null(s->link);
 }

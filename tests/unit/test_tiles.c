@@ -107,22 +107,6 @@ void fanout_sweep(struct fanout *fanout, struct monotime now)
     (void)now;
 }
 
-bool log_enabled(enum log_level level)
-{
-    (void)level;
-    return false;
-}
-
-void log_write(struct log_site *site, enum log_level level, const char *msg, const struct log_field *fields,
-               size_t count)
-{
-    (void)site;
-    (void)level;
-    (void)msg;
-    (void)fields;
-    (void)count;
-}
-
 static void on_loaded(void *arg)
 {
     (void)arg;

@@ -9,9 +9,9 @@ static void test_config_is_told(void **state)
     (void)state;
     struct ws_config config;
     ws_client_join();
-    edge_fakes.config.version = 4;
-    edge_fakes.config.geom.width = 2000;
-    edge_fakes.events.on_config(&edge_fakes.config, edge_fakes.events.arg);
+    edge_facts.config.version = 4;
+    edge_facts.config.geom.width = 2000;
+    edge_fakes.events.on_config(&edge_facts.config, edge_fakes.events.arg);
     assert_int_equal(ws_client_next(), 2 + WS_CONFIG_LEN);
     assert_int_equal(ws_decode_config(ws_client.packet + 2, WS_CONFIG_LEN, &config), 0);
     assert_int_equal(config.version, 4);
@@ -20,8 +20,8 @@ static void test_config_is_told(void **state)
 
 static void change_config(uint32_t version)
 {
-    edge_fakes.config.version = version;
-    edge_fakes.events.on_config(&edge_fakes.config, edge_fakes.events.arg);
+    edge_facts.config.version = version;
+    edge_fakes.events.on_config(&edge_facts.config, edge_fakes.events.arg);
 }
 
 // Palette and announcement go out when they changed since the client was told last, before CONFIG; not without need.
@@ -30,14 +30,14 @@ static void test_news_come_before_config(void **state)
     (void)state;
     struct ws_announcement announcement;
     struct palette palette;
-    edge_fakes.config.palette = *palette_default();
-    edge_fakes.config.palette.count = 3;
+    edge_facts.config.palette = *palette_default();
+    edge_facts.config.palette.count = 3;
     change_config(4);
     ws_client_join();
-    edge_fakes.config.palette.count = 4;
+    edge_facts.config.palette.count = 4;
     change_config(5);
-    memcpy(edge_fakes.config.announced, "hello", 5);
-    edge_fakes.config.announced_len = 5;
+    memcpy(edge_facts.config.announced, "hello", 5);
+    edge_facts.config.announced_len = 5;
     change_config(6); // before the first round has begun: one is enough
     size_t len = ws_client_next();
     const uint8_t *at = ws_client.packet;
@@ -50,7 +50,7 @@ static void test_news_come_before_config(void **state)
     at += 2 + at[1];
     assert_int_equal(at[2], WS_CONFIG);
     assert_int_equal((size_t)(at + 2 + WS_CONFIG_LEN - ws_client.packet), len);
-    edge_fakes.config.cooldown_ms = 77;
+    edge_facts.config.cooldown_ms = 77;
     change_config(7);
     assert_int_equal(ws_client_next(), 2 + WS_CONFIG_LEN);
 }

@@ -15,7 +15,7 @@ static void test_hello_to_welcome(void **state)
     ws_client_connect();
     ws_client_say_hello();
     assert_int_equal(edge_fakes.joins, 0); // the user is being read
-    edge_fakes.online = 12;
+    edge_facts.online = 12;
     edge_fakes_answer_user(0, 8, 100000, 102000);
     assert_int_equal(ws_client_next(), 2 + WS_WELCOME_LEN);
     assert_int_equal(ws_decode_welcome(ws_client.packet + 2, WS_WELCOME_LEN, &welcome), 0);
@@ -25,7 +25,7 @@ static void test_hello_to_welcome(void **state)
     assert_int_equal(welcome.online, 12);
     assert_int_equal(welcome.version, 3);
     assert_int_equal(edge_fakes.joins, 1);
-    assert_int_equal(edge_fakes.connections, 1);
+    assert_int_equal(edge_facts.connections, 1);
 }
 
 static void test_wait_is_never_above_the_cooldown(void **state)
@@ -44,7 +44,7 @@ static void test_without_a_cooldown_nobody_is_read(void **state)
 {
     (void)state;
     struct ws_welcome welcome;
-    edge_fakes.config.cooldown_ms = 0;
+    edge_facts.config.cooldown_ms = 0;
     ws_client_connect();
     ws_client_say_hello();
     assert_int_equal(ws_client_next(), 2 + WS_WELCOME_LEN);
@@ -133,7 +133,7 @@ static void test_client_that_vanishes(void **state)
     assert_null(ws_client.edge->conns);
     assert_int_equal(edge_fakes.leaves, 1);
     assert_int_equal(edge_fakes.forgets, 1);
-    assert_int_equal(edge_fakes.connections, 0);
+    assert_int_equal(edge_facts.connections, 0);
     assert_int_equal(ws_client.edge->stats.disconnects[CONN_REASON_PEER], 1);
 }
 

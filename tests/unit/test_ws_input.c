@@ -147,7 +147,7 @@ static void test_many_draws_in_one_segment(void **state)
     static uint8_t bytes[900 * (6 + WS_DRAW_LEN)];
     uint8_t draw[WS_DRAW_LEN];
     size_t len = 0;
-    edge_fakes.config.cooldown_ms = 0;
+    edge_facts.config.cooldown_ms = 0;
     edge_fakes.answer_at_once = true;
     ws_client_join();
     for (uint32_t i = 0; i < 900; i++) {

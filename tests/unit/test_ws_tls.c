@@ -43,8 +43,8 @@ static int setup(void **state)
     server_ctx = make_server();
     client_ctx = SSL_CTX_new(TLS_client_method());
     edge_fakes_begin(&(struct edge_options){.tls = server_ctx, .max_connections = 10, .max_sockets = 10});
-    edge_fakes.config = (struct canvas_config){.version = 1, .geom = {1000, 1000, 256}};
-    edge_fakes.config_known = true;
+    edge_facts.config = (struct canvas_config){.version = 1, .geom = {1000, 1000, 256}};
+    edge_facts.config_known = true;
     got_len = 0;
     return 0;
 }

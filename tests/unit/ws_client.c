@@ -10,8 +10,8 @@ int ws_client_begin(void **state)
     (void)state;
     ws_client.far = -1;
     ws_client.edge = edge_fakes_begin(&(struct edge_options){.max_connections = 100, .max_sockets = 100});
-    edge_fakes.config = (struct canvas_config){.version = 3, .geom = {1000, 1000, 256}, .cooldown_ms = 5000};
-    edge_fakes.config_known = true;
+    edge_facts.config = (struct canvas_config){.version = 3, .geom = {1000, 1000, 256}, .cooldown_ms = 5000};
+    edge_facts.config_known = true;
     return 0;
 }
 
