@@ -203,7 +203,7 @@ void conn_on_deadline(struct conn *conn, enum conn_list list)
         http_conn_deadline(conn);
         break;
     case CONN_LIST_HELLO:
-        // What it has said may lie here unread, for others of its address have said or asked for too much.
+        // What it has said may lie here unread, for others of its address have said too much.
         if ((conn->ws.pauses & WS_PAUSE_RATE) != 0)
             conn_arm(conn, CONN_LIST_HELLO);
         else

@@ -35,6 +35,7 @@ struct http_conn;
 struct proxy_in;
 struct hello_wait;
 struct limits_shared;
+struct ws_turn;
 
 enum conn_state {
     CONN_PROXY,      // in list PROXY; reads the PROXY header
@@ -105,6 +106,7 @@ enum conn_reason {
 #define WS_PAUSE_DRAWS 0x02u  // too many draws in flight
 #define WS_PAUSE_RATE 0x04u   // over the message rate
 #define WS_PAUSE_OUTPUT 0x08u // it does not take what we answer
+#define WS_PAUSE_TURN 0x10u   // its RESUME waits for its turn
 
 // What was read and not yet used; at most one read long.
 struct ws_stash {
@@ -126,6 +128,7 @@ struct ws_conn {
     struct bucket bucket;
     struct bucket tiles;           // that it may ask for
     struct limits_shared *address; // shared by all of its address
+    struct ws_turn *turn;          // while what it asked for waits for tiles of the address
     uint64_t user;
     uint64_t connection;
     uint32_t index;  // in the edge's array
@@ -211,7 +214,7 @@ void http_conn_deadline(struct conn *conn);
 bool http_conn_reads(const struct conn *conn);
 void http_conn_free(struct conn *conn);
 
-// WebSocket (ws_conn.c, ws_input.c). ws_conn_start takes over bytes that came behind the upgrade.
+// WebSocket (ws_conn.c, ws_input.c, ws_tiles.c). ws_conn_start takes over bytes that came behind the upgrade.
 void ws_conn_start(struct conn *conn, uint64_t user, uint8_t kind, const uint8_t *early, size_t early_len);
 void ws_conn_pump(struct conn *conn, bool readable, bool flush);
 void ws_conn_leave(struct conn *conn); // hub and cluster forget it
@@ -223,10 +226,15 @@ void ws_send_error(struct conn *conn, enum ws_error code);
 void ws_input_pump(struct conn *conn);
 bool ws_input_keep(struct conn *conn, const uint8_t *bytes, size_t len); // false without memory
 void ws_input_fini(struct conn *conn);
-// Tiles were asked for of the hub (hub_client.asked).
-void ws_input_charge(struct conn *conn);
 // The rate allows reading again, perhaps.
 void ws_input_resume(struct conn *conn, uint8_t pause);
+
+// What HELLO, WATCH and RESUME ask for (ws_tiles.c), now or when it is its turn. `entries` may go after the call.
+void ws_tiles_join(struct conn *conn, const uint8_t *entries, uint16_t count);
+void ws_tiles_watch(struct conn *conn, const uint8_t *entries, uint16_t count);
+void ws_tiles_resume(struct conn *conn, const uint8_t *entries, uint16_t count);
+// Whatever waits is forgotten.
+void ws_tiles_forget(struct conn *conn);
 
 static inline struct conn *conn_of_ws(struct ws_conn *ws)
 {

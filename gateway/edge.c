@@ -66,6 +66,7 @@ static void on_tick(void *arg)
     struct edge *edge = arg;
     loop_timer_arm_ms(&edge->tick, TICK_MS);
     check_deadlines(edge);
+    ws_tiles_tick(edge);
     edge_broadcast_tick(edge);
     edge_drain_tick(edge);
 }

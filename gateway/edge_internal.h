@@ -33,7 +33,7 @@ struct edge_stats {
     uint64_t upgrades;
     uint64_t disconnects[CONN_REASON_COUNT];
     uint64_t messages;
-    uint64_t pauses;
+    uint64_t pauses, turns;
     uint64_t handshakes_full, handshakes_resumed;
     struct hist handshake_us;
     int64_t handshakes; // connections in CONN_TLS
@@ -67,7 +67,8 @@ struct edge {
     struct edge_options options;
     struct edge_parts parts;
     struct limits *limits;
-    struct bucket pixels; // of all addresses
+    struct limits_shared *thirsty; // addresses where somebody waits for tiles, utlist
+    struct bucket pixels;          // of all addresses
     struct edge_heat heat;
     struct edge_page page;
     struct listener listeners[2]; // plain, proxied
@@ -144,6 +145,9 @@ MUST_CHECK int edge_add_metrics(struct edge *edge, struct metrics *metrics);
 void edge_drain_tick(struct edge *edge);
 void edge_drain_tell(struct edge *edge, struct conn *conn);
 void edge_conn_gone(struct edge *edge);
+
+// ws_tiles.c: those whose turn has come get their tiles.
+void ws_tiles_tick(struct edge *edge);
 
 // ws_input.c
 void edge_on_verdict(struct cluster_client *client, const struct ws_verdict *verdict, void *arg);

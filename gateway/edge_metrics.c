@@ -40,6 +40,10 @@ static int add_client_metrics(struct edge *edge, struct metrics *metrics)
          .type = METRICS_COUNTER,
          .help = "Times that a client was over its message rate.",
          .value = &stats->pauses},
+        {.name = "tessera_gateway_watch_waits_total",
+         .type = METRICS_COUNTER,
+         .help = "Times that a client had to wait for tiles, as its address had asked for too many.",
+         .value = &stats->turns},
     };
     return metrics_add(metrics, rows, sizeof rows / sizeof rows[0]);
 }

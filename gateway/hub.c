@@ -323,6 +323,35 @@ int hub_watch(struct hub *hub, struct hub_client *client, const uint8_t *entries
     return err != 0 ? err : set_watch(hub, client, &watch);
 }
 
+// The part of the list that the client watches, in place.
+static void keep_watched(const struct hub_client *client, struct watch_list *watch)
+{
+    uint32_t kept = 0;
+    for (uint32_t i = 0; i < watch->count; i++) {
+        if (interest_find(client->audience, tile_key(watch->tiles[i])) < 0)
+            continue;
+        watch->tiles[kept] = watch->tiles[i];
+        watch->pos[kept++] = watch->pos[i];
+    }
+    watch->count = kept;
+}
+
+int hub_keep(struct hub *hub, struct hub_client *client, const uint8_t *entries, uint16_t count)
+{
+    struct watch_list watch;
+    int err = watch_list_read(&watch, &hub->config.geom, entries, count);
+    if (err != 0)
+        return err;
+    if (client->audience == NULL)
+        watch.count = 0;
+    else
+        keep_watched(client, &watch);
+    if (client->audience == NULL || watch.count < client->audience->count)
+        err = set_watch(hub, client, &watch);
+    client->asked = count - watch.count;
+    return err;
+}
+
 int hub_resume(struct hub *hub, struct hub_client *client, const uint8_t *entries, uint16_t count)
 {
     struct watch_list watch;

@@ -66,6 +66,9 @@ void hub_verify(struct hub *hub);
 MUST_CHECK int hub_join(struct hub *hub, struct hub_client *client, const uint8_t *entries, uint16_t count);
 // WATCH: 0, ERR_MALFORMED, ERR_RANGE, ERR_FULL (the old watch stays).
 MUST_CHECK int hub_watch(struct hub *hub, struct hub_client *client, const uint8_t *entries, uint16_t count);
+// WATCH that cannot be granted yet: of what is watched, only what it names is watched on. `asked` is how many tiles it
+// wants besides; 0: it is granted. Errors as hub_watch.
+MUST_CHECK int hub_keep(struct hub *hub, struct hub_client *client, const uint8_t *entries, uint16_t count);
 // RESUME: 0, ERR_MALFORMED or ERR_RANGE.
 MUST_CHECK int hub_resume(struct hub *hub, struct hub_client *client, const uint8_t *entries, uint16_t count);
 // The connection ends. Harmless when not joined.

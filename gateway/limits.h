@@ -13,6 +13,7 @@
 #include "common/core/monotime.h"
 
 struct limits;
+struct ws_turn;
 
 #define LIMITS_LOOKUP_BURST 8u
 #define LIMITS_LOOKUP_MAX 16u // the burst is at least this, and no cost is above it
@@ -47,7 +48,9 @@ MUST_CHECK int limits_arrival(struct limits *limits, const struct addr *addr, st
 // connection that limits_open has counted; NULL when it holds none.
 struct limits_shared {
     struct bucket messages;
-    struct bucket tiles; // new to a watch, or resumed
+    struct bucket tiles;               // new to a watch, or resumed
+    struct ws_turn *turns;             // of those who wait for tiles, in order (ws_tiles.c); NULL: nobody does
+    struct limits_shared *prev, *next; // of the addresses where somebody waits
 };
 struct limits_shared *limits_shared(struct limits *limits, const struct addr *addr);
 

@@ -281,6 +281,7 @@ void ws_conn_leave(struct conn *conn)
         return;
     ws->left = true;
     deadline_cancel(&ws->pause);
+    ws_tiles_forget(conn);
     hub_leave(conn->edge->parts.hub, &ws->hub);
     cluster_forget(conn->edge->parts.cluster, &ws->cluster);
     edge_remove_client(conn->edge, conn);

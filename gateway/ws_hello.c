@@ -44,14 +44,7 @@ static void welcome(struct conn *conn, const uint8_t *entries, uint16_t count, u
     conn->ws.status = edge->status_number;
     conn->ws.config = edge->config_number;
     ws_conn_send(&conn->ws, message, ws_encode_welcome(message, &welcome));
-    int err = hub_join(edge->parts.hub, &conn->ws.hub, entries, count);
-    ws_input_charge(conn);
-    if (err == ERR_MALFORMED)
-        ws_conn_close(&conn->ws, WS_CLOSE_MALFORMED, "HELLO names a tile twice");
-    else if (err == ERR_RANGE)
-        ws_conn_close(&conn->ws, WS_CLOSE_FULL, "HELLO names a tile that is not on this canvas yet");
-    else if (err != 0)
-        ws_send_error(conn, WS_ERROR_WATCH_LIMIT);
+    ws_tiles_join(conn, entries, count);
 }
 
 static uint32_t cooldown_left(const struct user_record *record, uint64_t now_ms, uint32_t cooldown_ms)

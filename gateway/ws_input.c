@@ -44,32 +44,15 @@ void edge_on_verdict(struct cluster_client *client, const struct ws_verdict *ver
         ws_input_resume(conn, WS_PAUSE_DRAWS);
 }
 
-// No message is read before a whole watch is allowed, so this much always is: of the client. Several of an address may
-// have been read before the first of them is charged, so of the address there may be less.
-void ws_input_charge(struct conn *conn)
-{
-    struct monotime now = loop_now(conn->edge->loop);
-    (void)bucket_take(&conn->ws.tiles, now, conn->ws.hub.asked);
-    if (conn->ws.address != NULL)
-        bucket_charge(&conn->ws.address->tiles, now, conn->ws.hub.asked);
-}
-
 static void on_watch(struct conn *conn, const uint8_t *message, size_t len, bool resume)
 {
-    struct hub *hub = conn->edge->parts.hub;
     struct ws_watch watch;
-    int err = ws_decode_watch(message, len, &watch);
-    conn->ws.hub.asked = 0;
-    if (err == 0)
-        err = resume ? hub_resume(hub, &conn->ws.hub, watch.entries, watch.count)
-                     : hub_watch(hub, &conn->ws.hub, watch.entries, watch.count);
-    ws_input_charge(conn);
-    if (err == ERR_MALFORMED)
+    if (ws_decode_watch(message, len, &watch) != 0)
         ws_conn_close(&conn->ws, WS_CLOSE_MALFORMED, resume ? "malformed RESUME" : "malformed WATCH");
-    else if (err == ERR_RANGE)
-        ws_conn_close(&conn->ws, WS_CLOSE_FULL, "a tile that is not on this canvas yet");
-    else if (err != 0)
-        ws_send_error(conn, WS_ERROR_WATCH_LIMIT);
+    else if (resume)
+        ws_tiles_resume(conn, watch.entries, watch.count);
+    else
+        ws_tiles_watch(conn, watch.entries, watch.count);
 }
 
 static void count_message(struct reading *reading)
@@ -126,9 +109,10 @@ static bool has_token(struct conn *conn)
 {
     struct monotime now = loop_now(conn->edge->loop);
     struct limits_shared *shared = conn->ws.address;
-    bool may_watch = bucket_wait_ms(&conn->ws.tiles, now, LIMIT_WATCH_TILES) == 0 &&
-                     (shared == NULL || bucket_wait_ms(&shared->tiles, now, LIMIT_WATCH_TILES) == 0);
-    if (may_watch && is_ready(&conn->ws.bucket, edge_message_rate(conn->edge), now) &&
+    // A whole watch is paid for before it is read; and what waits for its turn has not been paid yet.
+    uint32_t tiles = conn->ws.turn == NULL ? LIMIT_WATCH_TILES : 2 * LIMIT_WATCH_TILES;
+    if (bucket_wait_ms(&conn->ws.tiles, now, tiles) == 0 &&
+        is_ready(&conn->ws.bucket, edge_message_rate(conn->edge), now) &&
         (shared == NULL || is_ready(&shared->messages, edge_messages_per_address(conn->edge), now)))
         return true;
     conn->ws.pauses |= WS_PAUSE_RATE;

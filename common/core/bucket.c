@@ -41,15 +41,6 @@ bool bucket_take(struct bucket *bucket, struct monotime now, uint32_t n)
     return true;
 }
 
-void bucket_charge(struct bucket *bucket, struct monotime now, uint32_t n)
-{
-    if (bucket->rate_per_s == 0)
-        return;
-    fill(bucket, now);
-    uint64_t cost = (uint64_t)n * UNIT;
-    bucket->level -= cost < bucket->level ? cost : bucket->level;
-}
-
 int64_t bucket_wait_ms(struct bucket *bucket, struct monotime now, uint32_t n)
 {
     if (bucket->rate_per_s == 0)

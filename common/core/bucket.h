@@ -20,9 +20,6 @@ void bucket_init(struct bucket *bucket, uint32_t rate_per_s, uint32_t burst, str
 // Takes `n` tokens, or none and returns false. More than `burst` at once are never granted.
 bool bucket_take(struct bucket *bucket, struct monotime now, uint32_t n);
 
-// Takes `n` tokens, or what there is, for what has happened already.
-void bucket_charge(struct bucket *bucket, struct monotime now, uint32_t n);
-
 // Milliseconds until `n` tokens can be taken, rounded up; 0 = now. INT64_MAX when n is more than the bucket can ever
 // hold.
 int64_t bucket_wait_ms(struct bucket *bucket, struct monotime now, uint32_t n);

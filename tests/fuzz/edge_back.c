@@ -57,6 +57,11 @@ int hub_watch(struct hub *hub, struct hub_client *client, const uint8_t *entries
     return read_watch(client, entries, count);
 }
 
+int hub_keep(struct hub *hub, struct hub_client *client, const uint8_t *entries, uint16_t count)
+{
+    return hub_watch(hub, client, entries, count);
+}
+
 int hub_resume(struct hub *hub, struct hub_client *client, const uint8_t *entries, uint16_t count)
 {
     return hub_watch(hub, client, entries, count);

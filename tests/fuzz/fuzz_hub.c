@@ -42,6 +42,8 @@ static void step_client(struct fuzz_in *in)
         check(world_watch(client, tiles));
     } else if (what == 6 && !strict) {
         world_resume(client, some % WORLD_TILES, some >> 7);
+    } else if (what == 7 && !strict) {
+        check(world_keep(client, tiles));
     }
 }
 

@@ -16,7 +16,7 @@ sim_gateway_objs := $(hub_objs) $(filter gateway/%,$(route_objs)) gateway/bus ga
                     gateway/cluster_metrics gateway/cluster_state gateway/shard_link gateway/store gateway/store_cluster \
                     gateway/store_reply gateway/store_reply_page gateway/store_tile gateway/store_user gateway/conn \
                     gateway/deadline gateway/edge gateway/edge_broadcast gateway/edge_clients gateway/edge_drain gateway/edge_metrics \
-                    gateway/edge_listen gateway/limits gateway/outbox gateway/ws_conn gateway/ws_hello gateway/ws_input \
+                    gateway/edge_listen gateway/limits gateway/outbox gateway/ws_conn gateway/ws_hello gateway/ws_input gateway/ws_tiles \
                     gateway/ws_recv
 sim_gateway_objs := $(filter gateway/%,$(sim_gateway_objs))
 sim_common_objs := $(patsubst %.c,%,$(filter-out common/core/hmac.c common/core/token.c,$(wildcard common/core/*.c))) \

@@ -21,7 +21,7 @@ test_static_files_LIBS := -lcrypto -lz
 # The whole edge, with everything behind it faked.
 edge_objs := $(addprefix gateway/,conn gzip page conn_open edge edge_broadcast edge_clients edge_drain edge_metrics edge_listen http http_fields http_conn \
              http_reply redirect routes api api_heat api_me api_pixel api_session api_wait api_ws preview query region user_name static_files session origin limits proxy proxy_v1 ws_upgrade ws_conn ws_frame \
-             ws_hello ws_input ws_recv outbox deadline shared_buf) \
+             ws_hello ws_input ws_recv ws_tiles outbox deadline shared_buf) \
              $(addprefix common/core/,addr bucket bytes bytes_text err geom hist hmac mix monotime name name_fold name_words palette token) \
              $(addprefix common/io/,loop loop_deferred sock sock_io sock_text log metrics rand) proto/ws_proto
 edge_libs := -levent_core -levent_extra -lssl -lcrypto -lhttp_parser -lwslay -ljansson -lz
@@ -35,6 +35,8 @@ test_ws_output_OBJS := $(ws_client_objs)
 test_ws_output_LIBS := $(edge_libs)
 test_ws_input_OBJS := $(ws_client_objs)
 test_ws_input_LIBS := $(edge_libs)
+test_ws_tiles_OBJS := $(ws_client_objs)
+test_ws_tiles_LIBS := $(edge_libs)
 test_ws_broadcast_OBJS := $(ws_client_objs)
 test_ws_broadcast_LIBS := $(edge_libs)
 test_ws_tls_OBJS := $(edge_test_objs) proto/ws_proto_client

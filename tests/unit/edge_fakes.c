@@ -87,9 +87,8 @@ int hub_join(struct hub *hub, struct hub_client *client, const uint8_t *entries,
 {
     (void)hub;
     (void)entries;
-    (void)count;
     edge_fakes.joins++;
-    client->asked = count;
+    client->asked = edge_fakes.watched = count;
     edge_fakes.last_joined = client->conn;
     return edge_fakes.join_result;
 }
@@ -97,12 +96,20 @@ int hub_join(struct hub *hub, struct hub_client *client, const uint8_t *entries,
 int hub_watch(struct hub *hub, struct hub_client *client, const uint8_t *entries, uint16_t count)
 {
     (void)hub;
-    (void)client;
     (void)entries;
-    (void)count;
     edge_fakes.watches++;
-    client->asked = count;
+    client->asked = edge_fakes.watched = count;
+    edge_fakes.last_watcher = client;
     return 0;
+}
+
+int hub_keep(struct hub *hub, struct hub_client *client, const uint8_t *entries, uint16_t count)
+{
+    (void)hub;
+    (void)entries;
+    edge_fakes.keeps++;
+    client->asked = count - edge_fakes.kept;
+    return edge_fakes.keep_result;
 }
 
 int hub_resume(struct hub *hub, struct hub_client *client, const uint8_t *entries, uint16_t count)

@@ -17,8 +17,11 @@ struct edge_fakes {
     struct edge *edge;
     char token[TOKEN_TEXT_SIZE]; // of EDGE_FAKES_USER, a guest
 
-    unsigned joins, watches, resumes, leaves, forgets, writables, draws;
-    int join_result;
+    unsigned joins, keeps, watches, resumes, leaves, forgets, writables, draws;
+    int join_result, keep_result;
+    uint16_t watched; // tiles of the last HELLO or WATCH that was granted
+    uint16_t kept;    // so many of a WATCH are watched already, as it is asked when it has to wait
+    struct hub_client *last_watcher;
     struct ws_conn *last_joined;
     struct ws_draw last_draw;
     struct cluster_client *last_drawer;

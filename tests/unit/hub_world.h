@@ -66,7 +66,8 @@ unsigned world_reads_peak(void); // most questions that were open at once
 int world_join(unsigned client, unsigned tiles, bool strict, size_t socket_bytes);
 bool world_joined(unsigned client);
 int world_watch(unsigned client, unsigned tiles);
-uint32_t world_asked(unsigned client); // tiles, with its last HELLO, WATCH or RESUME
+int world_keep(unsigned client, unsigned tiles); // a WATCH that has to wait
+uint32_t world_asked(unsigned client);           // tiles, with its last HELLO, WATCH or RESUME
 void world_resume(unsigned client, unsigned tile, bool from_nothing);
 void world_leave(unsigned client);  // it keeps its tiles and positions for the next world_join
 void world_forget(unsigned client); // and then forgets them

@@ -265,6 +265,17 @@ int world_watch(unsigned client, unsigned tiles)
     return err;
 }
 
+int world_keep(unsigned client, unsigned tiles)
+{
+    struct ws_conn *conn = &clients[client];
+    uint8_t entries[WORLD_TILES * WS_ENTRY_LEN];
+    uint16_t count = put_entries(conn, tiles, entries);
+    int err = hub_keep(world_hub(), &conn->hub, entries, count);
+    for (unsigned i = 0; i < WORLD_TILES; i++)
+        conn->views[i].watched = conn->views[i].watched && (err != 0 || (tiles & 1u << i) != 0);
+    return err;
+}
+
 uint32_t world_asked(unsigned client)
 {
     return clients[client].hub.asked;

@@ -142,6 +142,29 @@ static void test_lingers_and_goes(void **state)
     assert_int_equal(world_subscriptions(), 1);
 }
 
+// A WATCH that cannot be granted yet: what both watches have in common goes on without a gap, the rest ends. So tiles
+// that are named again later start from the position that the client says then.
+static void test_keeps_what_a_later_watch_names(void **state)
+{
+    (void)state;
+    assert_int_equal(world_join(0, 7, true, STEPS_WIDE), 0);
+    steps_assert_healed();
+    assert_int_equal(world_keep(0, 14), 0); // of tiles 0, 1, 2: 1 and 2; not yet: 3
+    assert_int_equal(world_asked(0), 1);
+    for (unsigned tile = 0; tile < 4; tile++)
+        world_place(tile, 1);
+    steps_assert_healed();
+    assert_int_equal(world_updates(0), 2);
+    assert_int_equal(world_keep(0, 6), 0); // all of it is there
+    assert_int_equal(world_asked(0), 0);
+    assert_int_equal(world_keep(0, 1), 0);
+    assert_int_equal(world_asked(0), 1);
+    assert_int_equal(world_watch(0, 9), 0);
+    assert_int_equal(world_asked(0), 2);
+    steps_assert_healed();
+    assert_int_equal(world_gaps(0), 0);
+}
+
 static void test_refuses_what_is_not_there(void **state)
 {
     (void)state;
@@ -155,6 +178,7 @@ static void test_refuses_what_is_not_there(void **state)
     assert_int_equal(hub_join(world_hub(), &client, message + WS_WATCH_HEAD_LEN, 2), ERR_MALFORMED);
     assert_int_equal(hub_join(world_hub(), &client, message, 0), 0);
     assert_int_equal(hub_watch(world_hub(), &client, message + WS_WATCH_HEAD_LEN, 2), ERR_MALFORMED);
+    assert_int_equal(hub_keep(world_hub(), &client, message + WS_WATCH_HEAD_LEN, 2), ERR_MALFORMED);
     assert_int_equal(hub_resume(world_hub(), &client, message + WS_WATCH_HEAD_LEN, 2), ERR_MALFORMED);
     hub_leave(world_hub(), &client);
     hub_leave(world_hub(), &client); // harmless
@@ -166,6 +190,7 @@ int main(void)
         STEPS(test_watch_limit),
         STEPS(test_watch_limit_of_watches),
         STEPS(test_watch_limit_and_lanes),
+        STEPS(test_keeps_what_a_later_watch_names),
         STEPS(test_waits_for_a_subscription_under_way),
         STEPS(test_missing_tiles_are_named_once),
         STEPS(test_lingers_and_goes),

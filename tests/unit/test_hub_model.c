@@ -40,6 +40,8 @@ static void client_event(unsigned client)
         check(world_watch(client, some_tiles()));
     } else if (what == 14 && !strict) {
         world_resume(client, (unsigned)world_random(WORLD_TILES), world_random(2));
+    } else if (what == 17 && !strict) {
+        check(world_keep(client, some_tiles()));
     }
 }
 

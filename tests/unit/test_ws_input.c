@@ -69,32 +69,7 @@ static void test_new_tiles_are_rationed(void **state)
     assert_true(bucket_wait_ms(&ws->tiles, loop_now(edge_fakes.loop), LIMIT_NEW_TILES_BURST) > 0);
 }
 
-// What the address has asked for counts as well, by whichever client.
-static void test_new_tiles_are_rationed_by_address(void **state)
-{
-    (void)state;
-    static uint8_t message[WS_WATCH_HEAD_LEN + LIMIT_WATCH_TILES * WS_ENTRY_LEN], bytes[sizeof message + 16];
-    static struct ws_entry entries[LIMIT_WATCH_TILES];
-    struct ws_conn *ws = ws_client_join();
-    for (uint16_t i = 0; i < LIMIT_WATCH_TILES; i++)
-        entries[i] = (struct ws_entry){.tile = {i, 0}};
-    size_t len = ws_encode_watch(message, WS_WATCH, entries, LIMIT_WATCH_TILES);
-    bucket_init(&ws->address->tiles, 1, LIMIT_WATCH_TILES + 100, loop_now(edge_fakes.loop));
-    for (unsigned i = 0; i < 3; i++)
-        ws_client_say(bytes, ws_client_frame(bytes, 0x82, message, len));
-    assert_int_equal(edge_fakes.watches, 1);
-    assert_true((ws->pauses & WS_PAUSE_RATE) != 0);
-    assert_int_equal(bucket_wait_ms(&ws->tiles, loop_now(edge_fakes.loop), LIMIT_WATCH_TILES), 0);
-    // Another one has asked in between: there is nothing left, but no debt.
-    bucket_charge(&ws->address->tiles, loop_now(edge_fakes.loop), 1000);
-    assert_in_range(bucket_wait_ms(&ws->address->tiles, loop_now(edge_fakes.loop), 1), 1, 1000);
-    bucket_init(&ws->address->tiles, 1, LIMIT_WATCH_TILES, loop_now(edge_fakes.loop));
-    for (unsigned i = 0; i < 50 && edge_fakes.watches < 2; i++)
-        loop_run_once(edge_fakes.loop, 20);
-    assert_int_equal(edge_fakes.watches, 2);
-}
-
-// What it has said lies here, and is not read because others of its address have asked for much: it is not late.
+// What it has said lies here, and is not read because others of its address have said much: it is not late.
 static void test_a_hello_that_waits_for_the_address_is_in_time(void **state)
 {
     (void)state;
@@ -102,17 +77,15 @@ static void test_a_hello_that_waits_for_the_address_is_in_time(void **state)
     edge_fakes.user_at_once = true;
     ws_client_connect();
     struct conn *conn = ws_client_conn();
-    bucket_init(&conn->ws.address->tiles, 1, LIMIT_WATCH_TILES, loop_now(edge_fakes.loop));
-    bucket_charge(&conn->ws.address->tiles, loop_now(edge_fakes.loop), LIMIT_WATCH_TILES);
+    conn->ws.pauses |= WS_PAUSE_RATE;
     ws_client_say_hello();
     const struct monotime began = loop_now(edge_fakes.loop);
     while (monotime_diff_ms(loop_now(edge_fakes.loop), began) < 300)
         loop_run_once(edge_fakes.loop, 20);
     assert_int_equal(conn->state, CONN_WS);
     assert_int_equal(edge_fakes.joins, 0);
-    bucket_init(&conn->ws.address->tiles, 1, LIMIT_WATCH_TILES, loop_now(edge_fakes.loop));
-    for (unsigned i = 0; i < 50 && edge_fakes.joins == 0; i++)
-        loop_run_once(edge_fakes.loop, 20);
+    ws_input_resume(conn, WS_PAUSE_RATE);
+    edge_fakes_turn(3);
     assert_int_equal(edge_fakes.joins, 1);
     assert_false(deadline_armed(&conn->deadline));
 }
@@ -168,7 +141,6 @@ static void test_many_draws_in_one_segment(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        WS_CLIENT_TEST(test_new_tiles_are_rationed_by_address),
         WS_CLIENT_TEST(test_stays_paused_until_the_answers_are_gone),
         WS_CLIENT_TEST(test_pongs_count),
         WS_CLIENT_TEST(test_new_tiles_are_rationed),
