@@ -1,11 +1,8 @@
 // For everybody: nothing overlaps, everything can be hit, axe finds nothing.
 import assert from 'node:assert/strict';
-import { createRequire } from 'node:module';
 import { test } from 'node:test';
-import { DESK, live, open, PHONE, settled, waitDock, waitToast } from './browser.mjs';
+import { DESK, live, open, PHONE, settled, violations, waitDock, waitToast } from './browser.mjs';
 import { QUERY, done, gatewayWith, shared } from './fixture.mjs';
-
-const axe = createRequire(import.meta.url)('axe-core');
 
 for (const [name, options] of /** @type {[string, any][]} */ ([['desk', DESK], ['phone', PHONE]])) {
   test(`${name}: nothing overlaps, nothing leaves the screen, targets can be hit`, async () => {
@@ -53,32 +50,23 @@ for (const colorScheme of ['light', 'dark']) {
       for (let i = 0; i < 4; i++) gateway.place(301, 300, i + 1, `Ada ${i}`, 3600000 - i * 600000);
       const page = await open(shared.browser, gateway.url + QUERY, { ...options, colorScheme });
       await live(page);
-      const found = async () => {
-        const { violations } = await page.evaluate(() => /** @type {any} */ (window).axe.run());
-        return violations.map((/** @type {any} */ it) => `${it.id}: ${it.nodes.map((/** @type {any} */ node) => node.html).join(' ')}`);
-      };
-      await page.evaluate(axe.source);
-      assert.deepEqual(await found(), [], 'at rest');
+      assert.deepEqual(await violations(page), [], 'at rest');
       if (name === 'phone') await page.tap('#turn');
       await page.keyboard.press('4');
       await page.keyboard.press('ArrowRight');
       await waitDock(page, 'aim');
-      await settled(page);
-      assert.deepEqual(await found(), [], 'aiming');
+      assert.deepEqual(await violations(page), [], 'aiming');
       await page.keyboard.press('i');
       await page.waitForSelector('#card[data-state="known"]');
-      await settled(page);
-      assert.deepEqual(await found(), [], 'looking');
+      assert.deepEqual(await violations(page), [], 'looking');
       await page.keyboard.press('h');
       gateway.announce('Tonight the canvas grows.');
       await page.waitForSelector('#announcement', { state: 'visible' });
       await page.click('#menu');
       await page.click('#erase');
-      await settled(page);
-      assert.deepEqual(await found(), [], 'the menu');
+      assert.deepEqual(await violations(page), [], 'the menu');
       await page.click('#open-help');
-      await settled(page);
-      assert.deepEqual(await found(), [], 'the help');
+      assert.deepEqual(await violations(page), [], 'the help');
       await page.keyboard.press('Escape');
       await page.focus('#canvas');
       gateway.readOnly = true;
@@ -86,11 +74,10 @@ for (const colorScheme of ['light', 'dark']) {
       await waitDock(page, 'blocked');
       await page.keyboard.press('Enter');
       await waitToast(page, /read-only/);
-      await settled(page);
-      assert.deepEqual(await found(), [], 'refused');
+      assert.deepEqual(await violations(page), [], 'refused');
       gateway.closeAll(4002);
       await page.getByRole('alertdialog').waitFor();
-      assert.deepEqual(await found(), [], 'stopped');
+      assert.deepEqual(await violations(page), [], 'stopped');
       await done(page);
     });
   }

@@ -1,7 +1,11 @@
 // Chromium for the tests, and the few things that they do on a page again and again. Pixels are read the way a player reads them: the
 // page says coordinates and color name of the pixel under the mouse.
 
+import assert from 'node:assert/strict';
+import { createRequire } from 'node:module';
 import { chromium } from 'playwright-core';
+
+const axe = createRequire(import.meta.url)('axe-core');
 
 const EXECUTABLE = process.env.CHROMIUM ?? '/usr/bin/chromium';
 const FLAGS = [
@@ -97,6 +101,51 @@ export const choose = (page, color) => page.click(`.swatch[title="${color}"]`);
 /** Nothing moves any more but what always does. @param {Page} page */
 export const settled = (page) =>
   page.waitForFunction(() => document.getAnimations().every((it) => it.effect?.getComputedTiming().endTime === Infinity));
+
+/** Moves the mouse to where nothing of the canvas is under it: what is told of a pixel where it rests covers others. @param {Page} page */
+export const away = (page) => page.hover('#menu');
+
+/**
+ * What axe has against the page. What fades in has done so, and nothing begins to fade meanwhile: a passing message that goes would be
+ * pale for a moment.
+ * @param {Page} page @returns {Promise<string[]>}
+ */
+export async function violations(page) {
+  const session = await page.context().newCDPSession(page);
+  await session.send('Animation.enable');
+  const rate = (/** @type {number} */ playbackRate) => session.send('Animation.setPlaybackRate', { playbackRate });
+  for (let still = false; !still; ) {
+    await rate(1);
+    await settled(page);
+    await rate(0);
+    still = await page.evaluate(() => document.getAnimations().every((it) => it.effect?.getComputedTiming().endTime === Infinity || !it.currentTime));
+  }
+  if (!(await page.evaluate(() => 'axe' in window))) await page.evaluate(axe.source);
+  const found = await page.evaluate(() => /** @type {any} */ (window).axe.run());
+  await rate(1);
+  await session.detach();
+  return found.violations.map((/** @type {any} */ it) => `${it.id}: ${it.nodes.map((/** @type {any} */ node) => node.html).join(' ')}`);
+}
+
+/**
+ * The clock of the dock counts what the server has told: `left()` ms, now.
+ * @param {Page} page @param {() => number} left
+ */
+export async function assertClock(page, left) {
+  let said = '';
+  for (let i = 0; i < 300; i++) {
+    const most = left();
+    const text = await page.innerText('#turn-title');
+    const least = left();
+    const [, minutes, seconds] = /^(\d+):(\d\d)$/.exec(text) ?? [];
+    const shown = (Number(minutes) * 60 + Number(seconds)) * 1000;
+    // It is rounded up, and looked at four times a second.
+    if (shown >= least - 50 && shown <= most + 1300) return;
+    said = `${text}, when ${least} to ${most} ms are left`;
+    await page.waitForTimeout(20);
+  }
+  assert.fail(said);
+}
 
 /**
  * The colors that the screen really shows, as #rrggbb, once what fades in has done so. (What turns for ever is not waited for.)

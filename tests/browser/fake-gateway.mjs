@@ -212,8 +212,13 @@ export class FakeGateway {
     bytes.writeUInt32LE(this.cooldownMs, 16);
   }
 
+  /** Of the cooldown, ms. */
+  left() {
+    return Math.max(0, this.landed + this.cooldownMs - performance.now());
+  }
+
   #wait() {
-    return Math.max(0, Math.ceil(this.landed + this.cooldownMs - performance.now()));
+    return Math.ceil(this.left());
   }
 
   /** @param {import('ws').WebSocket} socket */

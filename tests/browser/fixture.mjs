@@ -36,6 +36,12 @@ export async function done(page, expected = /^$/) {
 export const QUERY = '?x=300&y=300&zoom=20';
 export const RED = 3;
 
+/** @param {() => boolean} good */
+export async function until(good) {
+  for (let i = 0; i < 1500 && !good(); i++) await new Promise((resolve) => setTimeout(resolve, 20));
+  assert.ok(good(), String(good));
+}
+
 /** How many draws the page has sent. @param {FakeGateway} gateway */
 export const draws = (gateway) => gateway.said.filter((it) => it.type === 2).length;
 

@@ -1,7 +1,7 @@
 // What is known of a pixel, and of the player: the card, names, choices.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { choose, live, NETWORK, onScreen, open, PHONE, place, waitDock, waitToast, words } from './browser.mjs';
+import { choose, live, NETWORK, onScreen, open, PHONE, place, settled, waitDock, waitToast, words } from './browser.mjs';
 import { QUERY, RED, done, draws, gatewayWith, shared } from './fixture.mjs';
 
 /** @param {import('./browser.mjs').Page} page @param {number} x @param {number} y */
@@ -101,6 +101,7 @@ test('a finger that stays tells who placed the pixel, and places nothing', async
   await page.locator('#card[data-pinned="true"] li', { hasText: 'Ada' }).waitFor();
   await session.send('Input.dispatchTouchEvent', { type: 'touchEnd', touchPoints: [] });
   assert.equal(draws(gateway), 0);
+  await settled(page);
   const card = /** @type {{ y: number, height: number }} */ (await page.locator('#card').boundingBox());
   const dock = /** @type {{ y: number }} */ (await page.locator('#dock').boundingBox());
   assert.ok(card.y + card.height <= dock.y, 'above the dock');

@@ -1,7 +1,7 @@
 // The page draws what is there, with each of its renderers.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { launch, live, onScreen, open, shown, waitColor } from './browser.mjs';
+import { away, launch, live, onScreen, open, shown, waitColor } from './browser.mjs';
 import { done, gatewayWith, QUERY, RED, shared } from './fixture.mjs';
 
 for (const [name, flags] of /** @type {[string, string[]][]} */ ([['webgl2', []], ['canvas2d', ['--disable-3d-apis']]])) {
@@ -14,16 +14,15 @@ for (const [name, flags] of /** @type {[string, string[]][]} */ ([['webgl2', []]
     const page = await open(own, `${gateway.url}?x=300&y=300&zoom=20&${wish}`, { viewport: { width: 1300, height: 760 } });
     await live(page);
     assert.equal(await page.getAttribute('html', 'data-renderer'), name);
-    await page.mouse.move(5, 450);
+    await away(page);
     const near = [[300, 300], [270, 310], [330, 290]];
     const points = await Promise.all(near.map(([x, y]) => onScreen(page, x, y)));
-    await page.waitForFunction(() => document.getAnimations().length === 0); // the canvas has faded in
     assert.deepEqual(await shown(page, points), ['#00a368', '#00a368', '#00a368']);
     gateway.place(300, 300, RED);
     gateway.place(301, 300, 5);
     for (let i = 0; i < 40; i++) gateway.place(270 + (i % 8), 310 + Math.floor(i / 8), 14);
     await waitColor(page, 301, 300, 'yellow');
-    await page.mouse.move(5, 450);
+    await away(page);
     assert.deepEqual(await shown(page, points), ['#ff4500', '#3690ea', '#00a368']);
     // Far out, black and white squares are a gray of half the light.
     await page.goto(`${gateway.url}?x=300&y=300&zoom=0.9&${wish}`);
@@ -47,10 +46,10 @@ async function drawnInPartsIsDrawnWhole(page, gateway) {
   for (let i = 0; i < 300; i++) gateway.place(286 + ((i * 7) % 29), 290 + ((i * 11) % 23), (i * 5) % 32);
   gateway.place(300, 300, RED);
   await waitColor(page, 300, 300, 'red');
-  await page.mouse.move(5, 450);
+  await away(page);
   const settled = () => page.evaluate(() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done))));
   await settled();
-  const clip = { x: 420, y: 150, width: 600, height: 250 }; // beside the card of what is under the mouse
+  const clip = { x: 420, y: 150, width: 600, height: 250 };
   const parts = await page.screenshot({ clip });
   await page.emulateMedia({ colorScheme: 'dark' });
   await settled();
@@ -81,7 +80,7 @@ test('a graphics device that was lost comes back with everything on it', async (
   });
   gateway.place(300, 300, RED);
   await waitColor(page, 300, 300, 'red');
-  await page.mouse.move(5, 450);
+  await away(page);
   const at = await onScreen(page, 300, 300);
   assert.deepEqual(await shown(page, [at, { x: at.x + 60, y: at.y }]), ['#ff4500', '#009eaa']);
   await done(page, /CONTEXT_LOST|context lost/i);

@@ -1,8 +1,8 @@
 // Placing, from the click to the server's word, against a made-up gateway.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { choose, live, onScreen, open, PHONE, place, shown, waitColor, waitDock, waitToast, words } from './browser.mjs';
-import { QUERY, done, draws, gatewayWith, shared, waitZoom } from './fixture.mjs';
+import { assertClock, away, choose, live, onScreen, open, PHONE, place, shown, waitColor, waitDock, waitToast, words } from './browser.mjs';
+import { QUERY, done, draws, gatewayWith, shared, until, waitZoom } from './fixture.mjs';
 
 test('pending shows at once, and settles', async () => {
   const gateway = await gatewayWith();
@@ -13,12 +13,12 @@ test('pending shows at once, and settles', async () => {
   await place(page, 'red', 300, 300);
   await waitDock(page, 'placing');
   const at = await onScreen(page, 300, 300);
-  await page.mouse.move(5, 450);
+  await away(page);
   assert.deepEqual(await shown(page, [at]), ['#ff4500']);
   assert.equal(gateway.tile(1, 1).seq, 0, 'nothing is placed yet');
   release(null);
   await waitDock(page, 'cooldown');
-  assert.equal(await page.innerText('#turn-title'), '5:00');
+  await assertClock(page, () => gateway.left());
   await waitColor(page, 300, 300, 'red');
   await done(page);
 });
@@ -110,7 +110,7 @@ test('confirmed always, the first click aims and the second one places; on touch
   const there = await onScreen(phone, 303, 300);
   await phone.touchscreen.tap(there.x, there.y);
   await phone.waitForSelector('#confirm', { state: 'hidden' });
-  for (let i = 0; i < 500 && draws(gateway) < 2; i++) await phone.waitForTimeout(20);
+  await until(() => draws(gateway) >= 2);
   assert.equal(gateway.tile(1, 1).px[(300 % 256) * 256 + (303 % 256)], 4);
   await done(phone);
 });
@@ -138,6 +138,8 @@ test('the wait counts in the title, and its end is told as it was wished', async
   await live(page);
   await page.evaluate(() => {
     const told = /** @type {string[]} */ ((/** @type {any} */ (window).told = []));
+    const titles = /** @type {string[]} */ ((/** @type {any} */ (window).titles = []));
+    new MutationObserver(() => titles.push(document.title)).observe(/** @type {Element} */ (document.querySelector('title')), { childList: true });
     document.hasFocus = () => false;
     navigator.vibrate = () => true;
     const note = class {
@@ -148,6 +150,10 @@ test('the wait counts in the title, and its end is told as it was wished', async
       }
     };
     Object.assign(window, { Notification: note });
+    const { resume } = AudioContext.prototype;
+    AudioContext.prototype.resume = function () {
+      return (/** @type {any} */ (window).resumed = resume.call(this));
+    };
     const { start } = OscillatorNode.prototype;
     OscillatorNode.prototype.start = function (...when) {
       told.push('a tone');
@@ -158,10 +164,15 @@ test('the wait counts in the title, and its end is told as it was wished', async
   await page.check('#set-sound');
   await page.check('#set-notify');
   await page.keyboard.press('Escape');
+  // What was to be heard once, as a sample, has been.
+  await page.waitForFunction(() => /** @type {any} */ (window).resumed);
+  await page.evaluate(() => /** @type {any} */ (window).resumed.then(() => new Promise((resolve) => setTimeout(resolve))));
   await page.evaluate(() => (/** @type {any} */ (window).told.length = 0));
   await place(page, 'red', 300, 300);
-  await page.waitForFunction(() => /^0:0\d · Tessera$/.test(document.title));
   await page.waitForFunction(() => document.title === '● Your turn · Tessera');
+  const titles = await page.evaluate(() => /** @type {any} */ (window).titles);
+  assert.ok(titles.some((/** @type {string} */ it) => /^0:0\d · Tessera$/.test(it)), String(titles));
+  await page.waitForFunction(() => /** @type {any} */ (window).told.length >= 3);
   assert.deepEqual((await page.evaluate(() => /** @type {any} */ (window).told)).sort(), [
     'Tessera: You can place a pixel.', 'a tone', 'a tone',
   ]);
