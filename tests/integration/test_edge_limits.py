@@ -10,6 +10,7 @@ from edge_fixture import SESSION
 from edge_fixture import edge, nobody_died  # noqa: F401
 from raw import FIN, PING, PONG, Raw, binary, frame, proxy_v2
 from tessera import protocol
+from tessera.busy import Busy
 from tessera.cluster import metric
 from tessera.procs import wait_until
 from tessera.protocol import Verdict
@@ -27,12 +28,12 @@ def test_the_message_rate_pauses_and_does_not_spin(edge):
         raw.send(binary(protocol.hello(7, {})))
         assert isinstance(raw.message(), protocol.Welcome)
         before = metric(edge.tight.metrics, "tessera_gateway_messages_total")
-        began, cpu = time.monotonic(), cpu_seconds(edge.tight.proc.pid)
+        began, cpu, busy = time.monotonic(), cpu_seconds(edge.tight.proc.pid), Busy(edge.tight)
         raw.send(b"".join(frame(FIN | PING, b"%d" % i) for i in range(99)) + frame(FIN | PING, b"last"))
         while raw.frame() != (PONG, b"last"):
             pass
         seconds = time.monotonic() - began
-        assert 2.0 < seconds < 8, "100 messages, 40 at once and the rest at 20 a second"
+        assert 2.0 < seconds < 8 + busy.seconds, "100 messages, 40 at once and the rest at 20 a second"
         assert cpu_seconds(edge.tight.proc.pid) - cpu < 0.25 * seconds
         assert metric(edge.tight.metrics, "tessera_gateway_messages_total") == before + 100
         assert metric(edge.tight.metrics, "tessera_gateway_pauses_total") > 0
@@ -48,7 +49,8 @@ def test_draws_in_flight(edge):
             assert isinstance(raw.message(), protocol.Welcome)
             before = metric(edge.gateway.metrics, "tessera_gateway_draws_total")
             raw.send(b"".join(binary(protocol.draw(i, 9, 1, 1)) for i in range(6)) + frame(FIN | PING, b"after"))
-            time.sleep(0.5)
+            wait_until(lambda: metric(edge.gateway.metrics, "tessera_gateway_draws_total") >= before + 4, 20, "four are read")
+            time.sleep(0.3)
             assert metric(edge.gateway.metrics, "tessera_gateway_draws_total") == before + 4
             edge.cluster.shards[0].proc.resume()
             answers = []
@@ -89,6 +91,7 @@ def hello_through_proxy(address, token, source):
 def test_connections_per_address_and_in_all(edge):
     """tight: three an address (IPv6: /64), five in all."""
     token = edge.any_token()
+    wait_until(lambda: metric(edge.tight.metrics, "tessera_gateway_clients") == 0, 20, "those of other tests are gone")
     held = []
     try:
         for source, status in [("192.0.2.1", 101)] * 3 + [("192.0.2.1", 429), ("192.0.2.2", 101), ("2001:db8::1", 101)]:

@@ -9,6 +9,7 @@ import pytest
 
 from raw import FIN, PING, Raw, binary, frame, proxy_v2
 from tessera import protocol
+from tessera.busy import Busy
 from tessera.cluster import Cluster, metric
 from tessera.procs import free_port, wait_until
 from tessera.protocol import Verdict
@@ -114,7 +115,7 @@ def test_bad_headers_are_closed_without_a_word(world, name):
     before = metric(world.open.metrics, "tessera_gateway_http_requests_total")
     refused = metric(world.open.metrics, "tessera_gateway_disconnects_total{reason=\"http_refused\"}")
     with Raw(world.open.proxy) as raw:
-        begin = time.monotonic()
+        begin, busy = time.monotonic(), Busy(world.open)
         try:
             raw.send(BAD[name] + LIVEZ)
         except ConnectionError:
@@ -122,20 +123,22 @@ def test_bad_headers_are_closed_without_a_word(world, name):
         answer = raw.until_closed()
         # Behind a good header, a second one is a malformed request like any other.
         assert answer == b"" or (name.endswith("twice") and answer.startswith(b"HTTP/1.1 400"))
-        assert time.monotonic() - begin < 2
+        assert time.monotonic() - begin < 2 + busy.seconds
     assert metric(world.open.metrics, "tessera_gateway_http_requests_total") == before
-    assert metric(world.open.metrics, "tessera_gateway_disconnects_total{reason=\"http_refused\"}") == refused + name.endswith("twice")
+    counted = lambda: metric(world.open.metrics, "tessera_gateway_disconnects_total{reason=\"http_refused\"}")  # noqa: E731
+    wait_until(lambda: counted() >= refused + name.endswith("twice"), 20, "it is counted")
+    assert counted() == refused + name.endswith("twice")
 
 
 def test_cut_headers_are_closed_in_time(world):
     """Each cut somewhere, all at once: closed within 4 s, none answered."""
     cuts = [GOOD[name][: 1 + len(GOOD[name]) * k // 7] for name in GOOD for k in range(7) if 1 + len(GOOD[name]) * k // 7 < len(GOOD[name])]
-    begin = time.monotonic()
+    begin, busy = time.monotonic(), Busy(world.open)
     raws = [Raw(world.open.proxy).send(cut) for cut in [b"", *cuts]]
     for raw in raws:
         assert raw.until_closed() == b""
         raw.socket.close()
-    assert 2.5 < time.monotonic() - begin < 4
+    assert 2.5 < time.monotonic() - begin < 4 + busy.seconds
     assert len(raws) > 60
 
 
@@ -148,7 +151,8 @@ def test_strangers_are_closed(world):
             except ConnectionError:
                 pass
             assert raw.until_closed() == b""
-    assert metric(world.strict.metrics, 'tessera_gateway_disconnects_total{reason="proxy_untrusted"}') == len(GOOD)
+    name = 'tessera_gateway_disconnects_total{reason="proxy_untrusted"}'
+    wait_until(lambda: metric(world.strict.metrics, name) == len(GOOD), 20, "they are counted")
     assert metric(world.strict.metrics, "tessera_gateway_http_requests_total") == before
 
 
@@ -189,7 +193,8 @@ def test_connections(world):
         assert [raw.response()[0] for raw in idle] == [200] * 3
         with through(world.connections, "2001:db8:1:3::4", LIVEZ) as raw:
             assert raw.until_closed() == b""
-        assert metric(world.connections.metrics, 'tessera_gateway_disconnects_total{reason="address_full"}') == 1
+        name = 'tessera_gateway_disconnects_total{reason="address_full"}'
+        wait_until(lambda: metric(world.connections.metrics, name) == 1, 20, "it is counted")
     finally:
         for raw in held:
             raw.socket.close()
@@ -203,7 +208,8 @@ def test_new_connections(world):
     assert [closed(f"2001:db8:2:1::{n}") for n in range(1, 6)] == [False] * 5
     assert closed("2001:db8:2:1::6")
     assert not closed("2001:db8:2:2::1")
-    assert metric(world.arrivals.metrics, 'tessera_gateway_disconnects_total{reason="address_rate"}') == 1
+    name = 'tessera_gateway_disconnects_total{reason="address_rate"}'
+    wait_until(lambda: metric(world.arrivals.metrics, name) == 1, 20, "it is counted")
 
 
 def test_messages(world):
@@ -216,17 +222,17 @@ def test_messages(world):
             assert isinstance(raw.message(), protocol.Welcome)
 
         before = metric(world.messages.metrics, "tessera_gateway_messages_total")
-        begin = time.monotonic()
+        begin, busy = time.monotonic(), Busy(world.messages, *world.cluster.shards, world.cluster.redis)
         for raw in raws[:2]:
             raw.send(b"".join(frame(FIN | PING, b"%d" % n) for n in range(200)))
         wait_until(lambda: metric(world.messages.metrics, "tessera_gateway_pauses_total") > 0, 20, "they pause")
         raws[2].send(binary(protocol.draw(1, 1, 1, 1)))
         while not isinstance(raws[2].message(), protocol.Answer):
             pass
-        assert time.monotonic() - begin < 5
-        wait_until(lambda: metric(world.messages.metrics, "tessera_gateway_messages_total") - before >= 70, 10, "seventy of them")
-        took = time.monotonic() - begin
+        assert time.monotonic() - begin < 5 + busy.seconds
+        wait_until(lambda: metric(world.messages.metrics, "tessera_gateway_messages_total") - before >= 70, 20, "seventy of them")
         count = metric(world.messages.metrics, "tessera_gateway_messages_total") - before
+        took = time.monotonic() - begin
         assert count <= 40 + 1 + 20 * took + 10
     finally:
         for raw in raws:

@@ -18,6 +18,7 @@ import pytest
 
 from raw import Closed, Raw, binary, proxy_v2
 from tessera import http, protocol
+from tessera.busy import Busy
 from tessera.client import Client
 from tessera.cluster import Cluster, metric
 from tessera.procs import free_port, wait_until
@@ -68,7 +69,7 @@ class World:
         for gateway in gateways:
             before = metric(gateway.metrics, name)
             gateway.proc.send(signal.SIGHUP)
-            wait_until(lambda: metric(gateway.metrics, name) == before + 1, 10, "the reload is counted")
+            wait_until(lambda: metric(gateway.metrics, name) == before + 1, 20, "the reload is counted")
 
 
 @pytest.fixture(scope="module")
@@ -261,7 +262,7 @@ def test_nobody_is_dropped_when_certificate_and_keys_change(world):
                 shutil.copy(made[0], world.cert)
                 shutil.copy(made[1], world.key)
                 world.reload(gateway)
-                wait_until(lambda: f"next{n}" in names, 10, "newcomers see the new certificate")
+                wait_until(lambda: f"next{n}" in names, 20, "newcomers see the new certificate")
             elif kind == 1:  # a file that is half written, or of another key
                 world.cert.write_bytes(good[0][: len(good[0]) // 2] if n % 2 else certificate(world.path, "other")[0].read_bytes())
                 world.reload(gateway, result="failed")
@@ -294,6 +295,7 @@ def test_nobody_is_dropped_when_certificate_and_keys_change(world):
         assert abs(metric(gateway.metrics, "tessera_gateway_reload_time_seconds") - time.time()) < 20
         expiry = metric(gateway.metrics, "tessera_gateway_tls_certificate_expiry_time_seconds") - time.time()
         assert 86400 < expiry < 3 * 86400
+        wait_until(lambda: min(counts) > 20 and newcomers >= 10 or problems, 60, "all have drawn all the while")
     finally:
         stop.set()
         for thread in threads:
@@ -350,22 +352,22 @@ def test_tls_that_ended_before(world):
 def test_stalled_handshakes_are_cut(world):
     """Nothing, a byte, half a first message, and one that comes byte by byte: none is there after 6 s."""
     half = b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc"
-    begin = time.monotonic()
+    begin, busy = time.monotonic(), Busy(world.ecdsa)
     raws = [Raw(world.ecdsa.address).send(sent) for sent in (b"", half[:1], half)]
     with Raw(world.ecdsa.address) as dripping, pytest.raises((Closed, OSError)):
         dripping.send(half)
         dripping.socket.settimeout(0.2)
-        while time.monotonic() - begin < 8:
+        while time.monotonic() - begin < 20:
             dripping.send(b"\x00")
             try:
                 dripping.more()
             except TimeoutError:
                 pass
-    assert 4 < time.monotonic() - begin <= 6
+    assert 4 < time.monotonic() - begin <= 6 + busy.seconds
     for raw in raws:
         raw.until_closed()
         raw.socket.close()
-    assert time.monotonic() - begin <= 6
+    assert time.monotonic() - begin <= 6 + busy.seconds
 
 
 @pytest.mark.slow
@@ -377,7 +379,7 @@ def test_ten_thousand_stalled_clients_keep_nobody_out(world):
     half, stalled, worst, most = b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03" + os.urandom(200), [], 0, 0
 
     def visit():
-        begin = time.monotonic()
+        begin, busy = time.monotonic(), Busy(gateway, *world.cluster.shards, world.cluster.redis)
         with Raw(gateway.address, wrap=wrap(anyone())) as raw:
             token = json.loads(raw.send(SESSION).response()[2])["token"]
         with Raw(gateway.address, wrap=wrap(anyone())) as raw:
@@ -387,7 +389,7 @@ def test_ten_thousand_stalled_clients_keep_nobody_out(world):
             while not isinstance(answer := raw.message(), protocol.Answer):
                 pass
             assert answer.code is protocol.Verdict.PLACED
-        return time.monotonic() - begin
+        return time.monotonic() - begin - busy.seconds
 
     try:
         for n in range(10000):
@@ -405,4 +407,4 @@ def test_ten_thousand_stalled_clients_keep_nobody_out(world):
     finally:
         for sock in stalled:
             sock.close()
-    wait_until(lambda: metric(gateway.metrics, "tessera_gateway_handshakes_pending") == 0, 10, "all are gone")
+    wait_until(lambda: metric(gateway.metrics, "tessera_gateway_handshakes_pending") == 0, 20, "all are gone")
