@@ -121,7 +121,7 @@ class Link:
         return messages
 
     def wait(self):
-        deadline = time.monotonic() + 10
+        deadline = time.monotonic() + 30
         while time.monotonic() < deadline and self.open:
             messages = self.poll(0.1)
             if messages:
@@ -129,7 +129,7 @@ class Link:
                 return messages[0]
         raise ConnectionError("closed" if not self.open else "no message")
 
-    def answers(self, count, seconds=10.0):
+    def answers(self, count, seconds=30.0):
         """Answers to `count` draws, in their order of arrival: Verdict, or (NOT_OWNER, id, view)."""
         found = []
         deadline = time.monotonic() + seconds
@@ -157,7 +157,7 @@ class Link:
         self.socket.close()
 
 
-def closed(link, seconds=10.0):
+def closed(link, seconds=30.0):
     deadline = time.monotonic() + seconds
     while link.open and time.monotonic() < deadline:
         link.poll(0.1)

@@ -152,7 +152,7 @@ class Gateway:
         for link in self.links.values():
             link.send([7])
 
-    def finish(self, seconds=20.0):
+    def finish(self, seconds=40.0):
         deadline = time.monotonic() + seconds
         while self.waiting():
             assert time.monotonic() < deadline, f"{self.waiting()} draws are not answered"
@@ -184,6 +184,16 @@ class Painter:
             self.nonces[user] += 1
             draw = Draw(user, self.random.randrange(tiles * EDGE), self.random.randrange(tiles * EDGE),
                         self.random.randrange(1, 32), self.nonces[user], connection=1000 + user)
+            self.draws.append(draw)
+            self.gateway.submit(draw)
+
+    def everywhere(self, tiles=8):
+        """One draw on each tile."""
+        for number in range(tiles * tiles):
+            user = self.random.randrange(1, self.users + 1)
+            self.nonces[user] += 1
+            x, y = number % tiles * EDGE, number // tiles * EDGE
+            draw = Draw(user, x, y, self.random.randrange(1, 32), self.nonces[user], connection=1000 + user)
             self.draws.append(draw)
             self.gateway.submit(draw)
 

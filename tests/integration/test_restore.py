@@ -1,6 +1,7 @@
 """A restore that is killed, or that another one takes over from: at any command of it that Redis gets."""
 
 import asyncio
+import contextlib
 import socket
 import subprocess
 import threading
@@ -8,7 +9,7 @@ import threading
 import pytest
 from tessera.client import Client, all_tiles
 from tessera.ctl import DONE, REFUSED, Ctl
-from tessera.procs import build_dir, clean_env
+from tessera.procs import build_dir, clean_env, wait_until
 
 ALL = all_tiles(512, 512)
 
@@ -19,7 +20,8 @@ class Gate:
     def __init__(self, redis, limit):
         self.redis, self.limit = redis, limit
         self.commands = []  # their first words
-        self.reached, self.opened = threading.Event(), threading.Event()
+        self.reached, self.opened, self.closed = threading.Event(), threading.Event(), False
+        self.came_from = None  # as Redis knows it
         self.listener = socket.create_server(("127.0.0.1", 0))
         self.address = f"127.0.0.1:{self.listener.getsockname()[1]}"
         threading.Thread(target=self.serve, daemon=True).start()
@@ -31,20 +33,18 @@ class Gate:
             return
         host, port = self.redis.split(":")
         server = socket.create_connection((host, int(port)))
+        self.came_from = "{}:{}".format(*server.getsockname())
         threading.Thread(target=self.pass_replies, args=(server, client), daemon=True).start()
-        with client, server, client.makefile("rb") as lines:
-            while True:
-                try:
-                    command = self.read(lines)
-                    if not command:
-                        return
-                    if len(self.commands) == self.limit:
-                        self.reached.set()
-                        self.opened.wait()
-                    self.commands.append(command.split(b"\r\n", 3)[2].decode())
-                    server.sendall(command)
-                except OSError:
-                    return
+        with client, server, client.makefile("rb") as lines, contextlib.suppress(OSError):
+            while command := self.read(lines):
+                if len(self.commands) == self.limit:
+                    self.reached.set()
+                    self.opened.wait()
+                if self.closed:
+                    break
+                self.commands.append(command.split(b"\r\n", 3)[2].decode())
+                server.sendall(command)
+            server.shutdown(socket.SHUT_RDWR)  # for who reads from it as well
 
     @staticmethod
     def read(lines):
@@ -64,6 +64,8 @@ class Gate:
             pass
 
     def close(self):
+        """What was held goes nowhere any more."""
+        self.closed = True
         self.opened.set()
         self.listener.close()
 
@@ -148,6 +150,8 @@ def test_one_that_is_killed_leaves_each_tile_old_or_new(restores, rng):
         run.kill()
         run.wait()
         gate.close()
+        there = lambda: gate.came_from in {client["addr"] for client in restores.redis.client_list()}  # noqa: E731
+        wait_until(lambda: not there(), 20, "Redis has done all that it was told")
         print(f"{file.name} over {was.name}: killed before command {point} of {points[file]}")
         canvas = restores.cluster.canvas()  # replays each tile and compares all that is stored
         for tile, placed in canvas.placements.items():

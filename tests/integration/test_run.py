@@ -14,9 +14,18 @@ from pathlib import Path
 import pytest
 from tessera import http
 from tessera.client import Client
-from tessera.procs import ROOT, Proc, build_dir, clean_env, free_port, wait_until
+from tessera.procs import ROOT, Proc, build_dir, clean_env, free_port, reserve, wait_until
 
 SCRIPT = ROOT / "deploy" / "run-cluster"
+
+
+def free_port_with_private_ones():
+    """A value of PORT whose private ports, which the script looks for from some port on, no other tests take meanwhile."""
+    while True:
+        port = free_port()
+        first = 20000 + (port + 5000) % 10000
+        if first + 20 <= 26000 and all(reserve(private) for private in range(first, first + 20)):
+            return port
 
 
 class Run:
@@ -24,7 +33,7 @@ class Run:
 
     def __init__(self, workdir, name="run", **options):
         self.var = workdir / "var dir"
-        self.port = free_port()
+        self.port = free_port_with_private_ones()
         self.options = {"PORT": str(self.port), "VAR": str(self.var), "BUILD": str(build_dir()), **options}
         self.proc = Proc(name, [SCRIPT], workdir / f"{name}.out", env=self.options)
 
@@ -48,7 +57,7 @@ class Run:
         self.proc.popen = None
         self.nothing_left()
 
-    def nothing_left(self, timeout=10):
+    def nothing_left(self, timeout=30):
         wait_until(lambda: not processes_of(self.var), timeout, f"no process of {self.var} left")
 
 
@@ -65,7 +74,7 @@ def make_run(workdir):
         if run.proc.popen is not None:
             print(run.said)
             run.proc.finish()
-            run.nothing_left(30)
+            run.nothing_left()
 
 
 def processes_of(path):
@@ -143,13 +152,13 @@ def test_what_dies_is_started_again(make_run):
     for name in ("gateway-0", "shard-1", "redis"):
         victim = int(re.search(rf"{name}=(\d+)", pids(run)).group(1))
         os.kill(victim, signal.SIGKILL)
-        run.proc.wait_log(rf"{name} ended by itself; starting it again", timeout=10)
+        run.proc.wait_log(rf"{name} ended by itself; starting it again", timeout=30)
 
     def placed():
         return one_draw(run.address, 2, 2, 2)
 
     wait_until(placed, 30, "draws are placed again")
-    assert wait_until(lambda: tile(run.address), 10, "the tile")[257] == 1
+    assert wait_until(lambda: tile(run.address), 20, "the tile")[257] == 1
     run.ctrl_c()
 
 
@@ -167,7 +176,7 @@ def test_a_second_run_and_a_killed_one(make_run):
     run = make_run().start()
     second = make_run()
     second.proc.start()
-    second.proc.popen.wait(10)
+    second.proc.popen.wait(30)
     assert second.proc.popen.returncode == 1 and f"already running on {run.var}" in second.said
     second.proc.popen = None
     assert http.get(run.address, "/readyz").status == 200
@@ -184,7 +193,7 @@ def test_a_port_in_use_is_said(make_run):
         other.bind(("127.0.0.1", run.port))
         other.listen()
         run.proc.start()
-        assert run.proc.popen.wait(20) == 1
+        assert run.proc.popen.wait(30) == 1
         run.proc.popen = None
         assert f"port {run.port} is in use" in run.said
     run.nothing_left()
@@ -196,7 +205,7 @@ def test_a_port_in_use_is_said(make_run):
 def test_values_that_cannot_be(make_run, name, value):
     run = make_run(**{name: value})
     run.proc.start()
-    assert run.proc.popen.wait(10) == 1
+    assert run.proc.popen.wait(30) == 1
     run.proc.popen = None
     assert f"{name}={value}: must be" in run.said
 

@@ -122,8 +122,8 @@ def test_old_windows_are_forgotten(scripts, client):
     assert take(scripts)[5:] == [[], []]
     epoch = take(scripts)[1]
     place(scripts, [Tile(0, 0, epoch, 0, [draw(1, 0, 0, 1)], [(b"f" * 16, window(5, 1))])])
-    generation = client.time()[0] // 120
-    assert set(client.hkeys(f"{{t:0:0}}:dup{generation % 2}")) == {b"g", b"f" * 16}
+    # In the one of the generation of that moment, which may be over by now.
+    assert {b"g", b"f" * 16} in [set(client.hkeys("{t:0:0}:" + name)) for name in ("dup0", "dup1")]
 
 
 def test_a_full_batch_over_many_tiles(scripts, client):

@@ -141,5 +141,5 @@ def test_everything_dies(world):
             sleeper.signal(signal.SIGSTOP)
             painter.run(0.4)
             sleeper.signal(signal.SIGCONT)
-    painter.gateway.finish(30)
+    painter.gateway.finish()
     painter.check(world.client)

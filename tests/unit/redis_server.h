@@ -7,6 +7,7 @@
 struct redis_server {
     pid_t pid; // 0 = not running
     uint16_t port;
+    int reserved;     // a socket that holds the port against other tests until the process ends
     char address[32]; // 127.0.0.1:port
 };
 

@@ -18,8 +18,9 @@ def counters(address):
 class Game:
     """`players` of them, each on pixels of one tile in turn, so that every tile is drawn on all the time."""
 
-    def __init__(self, cluster, rng, players=16, depth=1, pace_s=0.01, side=512, edge=128, watch=True, give_up_s=60):
+    def __init__(self, cluster, rng, players=16, depth=1, pace_s=0.01, side=512, edge=128, watch=True, give_up_s=60, enough=500):
         self.cluster = cluster
+        self.enough = enough  # acknowledged draws, so that there is something to look at: on a busy machine they take longer
         self.history = History()
         self.urls = [gateway.ws_url for gateway in cluster.gateways]
         self.players, self.tasks = [], []
@@ -38,7 +39,14 @@ class Game:
         await asyncio.sleep(1)
         return self
 
+    async def _have_enough(self):
+        end = asyncio.get_running_loop().time() + 60
+        while self.history.acknowledged() < self.enough and asyncio.get_running_loop().time() < end:
+            await asyncio.sleep(0.05)
+
     async def __aexit__(self, kind, error, trace):
+        if kind is None and not any(player.resting for player in self.players):
+            await self._have_enough()
         for player in self.players:
             player.stop()
         done, late = await asyncio.wait(self.tasks, timeout=60)
@@ -49,8 +57,9 @@ class Game:
             for task in done:
                 task.result()
 
-    async def rest(self, timeout=10):
-        """All draws are answered, and none is begun."""
+    async def rest(self, timeout=30):
+        """All draws are answered, and none is begun. Enough have been, before."""
+        await self._have_enough()
         for player in self.players:
             player.rest()
         end = asyncio.get_running_loop().time() + timeout

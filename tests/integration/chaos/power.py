@@ -57,7 +57,7 @@ class PowerCuts(Episode):
             await self._cut()
 
     def _goes_on(self, end):
-        return self.cuts < self.wanted and super()._goes_on(end)
+        return (self.cuts < self.wanted or self._few()) and super()._goes_on(end)
 
     def run_cuts(self, cuts):
         """After every ten a rest and a comparison."""

@@ -24,6 +24,7 @@ def describe(result):
 @pytest.mark.parametrize("mode", ["pipelined", "cooldown"])
 def test_everything_at_random(workdir, rng, mode):
     episode = Episode(workdir / mode, mode, rng, print)
+    episode.kills_wanted, episode.acknowledged_wanted = SECONDS / 4, 500
     try:
         result = episode.run(SECONDS)
     finally:
@@ -36,6 +37,7 @@ def test_everything_at_random(workdir, rng, mode):
 @pytest.mark.parametrize("mode", ["pipelined", "cooldown"])
 def test_power_losses(workdir, rng, mode):
     cuts = PowerCuts(workdir / mode, mode, rng, print, "always")
+    cuts.acknowledged_wanted = 500
     try:
         result = cuts.run_cuts(10)
     finally:

@@ -8,6 +8,7 @@ import time
 
 import pytest
 from tessera import http
+from tessera.busy import Busy
 from tessera.client import REFUSED, Client
 from tessera.cluster import Cluster, metric
 from tessera.procs import build_dir
@@ -73,9 +74,10 @@ def test_a_clock_is_set_and_goes_right_again(cluster, name, seconds):
     before = time.monotonic()
     for x, ahead in enumerate((seconds, 0), 2):
         last_began, _ = place(cluster, session, 10 * x)
+        busy = Busy(*cluster.procs())
         cluster.clocks[name].set_ahead(ahead)
         _, ended = place(cluster, session, 10 * x + 1)
-        assert ended - last_began < 2 * COOLDOWN_S + BUSY_S
+        assert ended - last_began < 2 * COOLDOWN_S + BUSY_S + busy.seconds
         # Time that passes too fast for Redis passes for the cooldown as well: REDIS.md, "What is promised".
         set_ahead = name == "redis" and (ahead > 0 or seconds < 0 == ahead)
         assert set_ahead or ended - last_began >= COOLDOWN_S, "two placements within a cooldown"
@@ -118,10 +120,22 @@ def test_the_life_of_a_session(workdir):
 
 
 def test_a_redis_that_stands_still_evicts_nobody(cluster):
-    for _ in range(2):
+    def connects():
+        return sum(metric(shard.metrics, "tessera_shard_redis_connects_total") for shard in cluster.shards)
+
+    right = 0
+    for attempt in range(10):
+        before, busy = connects(), Busy(*cluster.procs())
+        began = time.monotonic()
         cluster.redis.proc.pause()
-        time.sleep(1.85)  # less than what a command may take, more than a lease without the half second between beats
+        time.sleep(1.8)  # less than what a command may take, more than a lease without the half second between beats
         cluster.redis.proc.resume()
+        paused = time.monotonic() - began
         time.sleep(1)
-    assert evictions(cluster) == 0
-    assert sum(metric(shard.metrics, "tessera_shard_redis_connects_total") for shard in cluster.shards) == 3
+        assert evictions(cluster) == 0
+        if paused + busy.seconds < 1.95:  # else we were too slow ourselves
+            assert connects() == before
+            right += 1
+        if right == 2 or right and attempt >= 3:
+            break
+    assert right, "this machine never gets to it in time"

@@ -40,7 +40,7 @@ def clean_env(extra=None):
 _reserved = []  # open files of the ports that are ours until we end
 
 
-def _reserve(port):
+def reserve(port):
     """Whether no other run of tests on this machine has the port. The lock goes with the process, also when it is killed."""
     folder = Path(tempfile.gettempdir()) / f"tessera-ports-{os.getuid()}"
     folder.mkdir(mode=0o700, exist_ok=True)
@@ -65,7 +65,7 @@ def free_port(host="127.0.0.1"):
                 probe.bind((host, port))
             except OSError:
                 continue
-        if _reserve(port):
+        if reserve(port):
             return port
     raise Failure("no free port")
 
