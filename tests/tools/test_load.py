@@ -30,7 +30,15 @@ class Result:
         self.status, self.out, self.err, self.summary = status, out, err, summary
 
 
-async def run_load(tmp_path, fake, *args, gateways=2, stop_after=None):
+async def until(condition):
+    end = asyncio.get_running_loop().time() + 60
+    while not condition():
+        assert asyncio.get_running_loop().time() < end, "what was waited for does not come"
+        await asyncio.sleep(0.01)
+
+
+async def run_load(tmp_path, fake, *args, gateways=2, stop_when=None):
+    """`stop_when`: a condition on which it is told to end."""
     servers = [await fake.listen() for _ in range(gateways)]
     scheme = "wss" if fake.tls else "ws"
     urls = ",".join(f"{scheme}://127.0.0.1:{server.sockets[0].getsockname()[1]}" for server in servers)
@@ -39,11 +47,11 @@ async def run_load(tmp_path, fake, *args, gateways=2, stop_after=None):
     env = {**os.environ, "TESSERA_LISTEN": "not an option of the load client"}
     pipe = asyncio.subprocess.PIPE
     proc = await asyncio.create_subprocess_exec(LOAD, *argv, stdout=pipe, stderr=pipe, env=env)
-    if stop_after:
-        await asyncio.sleep(stop_after)
-        proc.send_signal(signal.SIGTERM)
     try:
-        out, err = await asyncio.wait_for(proc.communicate(), 60)
+        if stop_when:
+            await until(stop_when)
+            proc.send_signal(signal.SIGTERM)
+        out, err = await asyncio.wait_for(proc.communicate(), 120)
     finally:
         if proc.returncode is None:
             proc.kill()
@@ -54,6 +62,16 @@ async def run_load(tmp_path, fake, *args, gateways=2, stop_after=None):
 
 def load(tmp_path, fake, *args, **kwargs):
     return asyncio.run(run_load(tmp_path, fake, *args, **kwargs))
+
+
+def in_time(check):
+    """For what is promised of a rate: a machine that is busy with other tests is given two more chances to run it in time."""
+    for _ in range(2):
+        try:
+            return check()
+        except AssertionError as e:
+            print(f"again, as it was not so: {e}")
+    return check()
 
 
 @pytest.fixture
@@ -179,48 +197,59 @@ def test_moves_when_asked(tmp_path, image):
 
 
 def test_one_draw_per_cooldown_and_user(tmp_path):
-    fake = Fake(width=10, height=10, cooldown_ms=100)
-    result = load(tmp_path, fake, "draw", "--connections", "5", "--users", "5", "--seconds", "2")
-    assert result.status == 0, result.err + result.out
-    assert 60 <= result.summary["placed"] <= 100
-    assert result.summary["verdicts"]["cooldown"] <= 5 and result.summary["verdicts"]["stale"] == 0
+    def check():
+        fake = Fake(width=10, height=10, cooldown_ms=100)
+        result = load(tmp_path, fake, "draw", "--connections", "5", "--users", "5", "--seconds", "2")
+        assert result.status == 0, result.err + result.out
+        assert 60 <= result.summary["placed"] <= 100
+        assert result.summary["verdicts"]["cooldown"] <= 5 and result.summary["verdicts"]["stale"] == 0
+
+    in_time(check)
 
 
 def test_draws_at_a_rate(tmp_path):
-    fake = Fake()
-    result = load(tmp_path, fake, "draw", "--connections", "5", "--rate", "300", "--seconds", "2")
-    assert result.status == 0, result.err + result.out
-    assert 500 <= result.summary["placed"] <= 640
-    per_connection = collections.Counter(connection for connection, _ in fake.placed)
-    assert len(per_connection) == 5 and min(per_connection.values()) > 50
+    def check():
+        fake = Fake()
+        result = load(tmp_path, fake, "draw", "--connections", "5", "--rate", "300", "--seconds", "2")
+        assert result.status == 0, result.err + result.out
+        assert 500 <= result.summary["placed"] <= 640
+        per_connection = collections.Counter(connection for connection, _ in fake.placed)
+        assert len(per_connection) == 5 and min(per_connection.values()) > 50
+
+    in_time(check)
 
 
 def test_the_seed_decides_what_is_drawn(tmp_path):
     logs = []
     for seed in ["1", "1", "2"]:
         fake = Fake()
-        load(tmp_path, fake, "draw", "--connections", "1", "--rate", "100", "--seconds", "1", "--seed", seed)
+        enough = lambda: len(fake.log) >= 50  # noqa: B023, E731
+        load(tmp_path, fake, "draw", "--connections", "1", "--rate", "100", "--seconds", "0", "--seed", seed, stop_when=enough)
         logs.append(fake.log[:50])
     assert logs[0] == logs[1] != logs[2]
 
 
 def test_idle_measures_delivery(tmp_path):
-    fake = Fake()
-    result = load(tmp_path, fake, "idle", "--connections", "20", "--rate", "50", "--seconds", "2")
-    assert result.status == 0, result.err + result.out
-    assert result.summary["tile_frames"] == 20 * result.summary["placed"] > 1000
-    assert result.summary["seen_us"]["samples"] == result.summary["tile_frames"]
+    def check():
+        fake = Fake()
+        result = load(tmp_path, fake, "idle", "--connections", "20", "--rate", "50", "--seconds", "2")
+        assert result.status == 0, result.err + result.out
+        assert result.summary["tile_frames"] == 20 * result.summary["placed"] > 1000
+        assert result.summary["seen_us"]["samples"] == result.summary["tile_frames"]
+
+    in_time(check)
 
 
 @pytest.mark.parametrize("mode", ["watch", "idle"])
 def test_gaps_are_noticed_and_repaired(tmp_path, mode):
     async def both():
-        fake = Fake(lose_frames=10)
+        fake, drawn = Fake(lose_frames=10), []
         (tmp_path / "watch").mkdir()
-        watcher = asyncio.ensure_future(run_load(tmp_path / "watch", fake, mode, "--connections", "4", "--seconds", "3", "--settle", "1s"))
-        await asyncio.sleep(0.5)
-        drawn = await run_load(tmp_path, fake, "draw", "--connections", "2", "--rate", "200", "--seconds", "1", "--observers", "0")
-        return drawn, await watcher
+        watcher = asyncio.ensure_future(
+            run_load(tmp_path / "watch", fake, mode, "--connections", "4", "--seconds", "0", "--settle", "1s", stop_when=lambda: drawn))
+        await until(lambda: sum(bool(client.watched) for client in fake.clients) == 4)
+        drawn.append(await run_load(tmp_path, fake, "draw", "--connections", "2", "--rate", "200", "--seconds", "1", "--observers", "0"))
+        return drawn[0], await watcher
 
     drawn, watched = asyncio.run(both())
     assert drawn.status == 0, drawn.err + drawn.out
@@ -260,9 +289,9 @@ def test_faults_are_noticed(tmp_path, image, fault, counter):
 
 def test_a_signal_ends_it_early(tmp_path):
     fake = Fake()
-    result = load(tmp_path, fake, "watch", "--connections", "2", "--seconds", "0", stop_after=1)
+    result = load(tmp_path, fake, "watch", "--connections", "2", "--seconds", "0", stop_when=lambda: len(fake.clients) == 2)
     assert result.status == 0, result.err + result.out
-    result = load(tmp_path, fake, "draw", "--connections", "2", "--rate", "50", "--seconds", "0", stop_after=1)
+    result = load(tmp_path, fake, "draw", "--connections", "2", "--rate", "50", "--seconds", "0", stop_when=lambda: fake.log)
     assert result.status == 0 and result.summary["placed"] > 0, result.err + result.out
 
 
@@ -285,7 +314,7 @@ def test_wrong_command_lines(args):
     async def run():
         pipe = asyncio.subprocess.PIPE
         proc = await asyncio.create_subprocess_exec(LOAD, *args, stdout=pipe, stderr=pipe)
-        _, err = await asyncio.wait_for(proc.communicate(), 10)
+        _, err = await asyncio.wait_for(proc.communicate(), 60)
         return proc.returncode, err
 
     status, err = asyncio.run(run())

@@ -39,14 +39,16 @@ class Game:
         await asyncio.sleep(1)
         return self
 
-    async def _have_enough(self):
-        end = asyncio.get_running_loop().time() + 60
-        while self.history.acknowledged() < self.enough and asyncio.get_running_loop().time() < end:
+    async def places(self, count, timeout=60):
+        """Waits until so many draws are acknowledged."""
+        end = asyncio.get_running_loop().time() + timeout
+        while self.history.acknowledged() < count:
+            assert asyncio.get_running_loop().time() < end, f"{self.history.acknowledged()} draws are placed, not {count}"
             await asyncio.sleep(0.05)
 
     async def __aexit__(self, kind, error, trace):
         if kind is None and not any(player.resting for player in self.players):
-            await self._have_enough()
+            await self.places(self.enough)
         for player in self.players:
             player.stop()
         done, late = await asyncio.wait(self.tasks, timeout=60)
@@ -59,7 +61,7 @@ class Game:
 
     async def rest(self, timeout=30):
         """All draws are answered, and none is begun. Enough have been, before."""
-        await self._have_enough()
+        await self.places(self.enough)
         for player in self.players:
             player.rest()
         end = asyncio.get_running_loop().time() + timeout
