@@ -25,11 +25,12 @@ if step == 'end' or not begun then
     restores = restores + 1
 end
 local version = string.format('%.0f', tonumber(stored) + 1)
+-- The entry comes first: a script does not roll back, and nothing is changed without a trace when it is refused.
+redis.call('XADD', audit, 'MAXLEN', '~', '65536', '*', 'who', ARGV[4], 'via', 'tessera-ctl', 'what', 'restore ' .. step, 'old', '',
+           'new', ARGV[5], 'version', version)
 redis.call('HSET', config, 'version', version, 'restores', string.format('%.0f', restores), 'restorer', unpack(ARGV, 6))
 if step == 'end' then
     redis.call('HDEL', config, 'restorer')
 end
-redis.call('XADD', audit, 'MAXLEN', '~', '65536', '*', 'who', ARGV[4], 'via', 'tessera-ctl', 'what', 'restore ' .. step, 'old', '',
-           'new', ARGV[5], 'version', version)
 redis.call('PUBLISH', ARGV[3], cmsgpack.pack({4, tonumber(version)}))
 return tonumber(version)

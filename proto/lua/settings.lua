@@ -10,8 +10,9 @@ if redis.call('HGET', config, 'version') ~= version then
     return 0
 end
 version = string.format('%.0f', tonumber(version) + 1)
-redis.call('HSET', config, 'version', version, unpack(ARGV, 8))
+-- The entry comes first: a script does not roll back, and nothing is changed without a trace when it is refused.
 redis.call('XADD', audit, 'MAXLEN', '~', '65536', '*', 'who', ARGV[3], 'via', ARGV[4], 'what', ARGV[5], 'old', ARGV[6],
            'new', ARGV[7], 'version', version)
+redis.call('HSET', config, 'version', version, unpack(ARGV, 8))
 redis.call('PUBLISH', ARGV[2], cmsgpack.pack({4, tonumber(version)}))
 return tonumber(version)

@@ -8,7 +8,7 @@ import redis
 
 from links import unpack
 from redis_fixture import check_all, check_tile
-from scripts_fixture import CONFIG, DONE, FENCED, OTHER, OWNER, REWOUND, Tile, draw, dump, place, place_one, take, window
+from scripts_fixture import BUS, CONFIG, DONE, FENCED, OTHER, OWNER, REWOUND, Tile, draw, dump, place, place_one, take, window
 from scripts_fixture import client, scripts, server  # noqa: F401
 
 
@@ -175,3 +175,31 @@ def test_replace_is_all_or_nothing(scripts, client):
     assert client.hmget(tag + "meta", "s", "o") == [b"9", None]
     assert scripts.replace(keys, [number, 0, 0, checksum]) > epoch
     assert client.keys(tag + "*") == [(tag + "meta").encode()]
+
+
+@pytest.mark.parametrize("script", ["settings", "restore"])
+def test_nothing_is_changed_without_a_trace(scripts, client, script):
+    audit = "{cluster}:audit"
+    number = "00000000000000cc"
+    args = {"settings": ["3", BUS, "who", "via", "set cooldown", "1", "2"], "restore": ["begin", "3", BUS, "who", "a backup", number]}
+
+    def change():
+        return getattr(scripts, script)([CONFIG, audit], args[script] + ["cooldown_ms", "2"])
+
+    client.hset(CONFIG, mapping={"version": 3, "cooldown_ms": 1})
+    before = client.hgetall(CONFIG)
+    client.set(audit, "no stream")
+    with pytest.raises(redis.RedisError, match="WRONGTYPE"):
+        change()
+    assert client.hgetall(CONFIG) == before
+    client.delete(audit)
+    try:
+        client.config_set("maxmemory", 1)
+        with pytest.raises(redis.RedisError, match="^(OOM|command not allowed)"):
+            change()
+    finally:
+        client.config_set("maxmemory", 0)
+    assert client.hgetall(CONFIG) == before and client.exists(audit) == 0
+    assert change() == 4
+    assert client.hmget(CONFIG, "version", "cooldown_ms") == [b"4", b"2"]
+    assert client.xrange(audit)[0][1][b"version"] == b"4"
