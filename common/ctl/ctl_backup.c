@@ -73,7 +73,9 @@ static bool parse(struct backup *backup)
 {
     struct ctl_fields fields;
     char why[160] = "there is no canvas";
-    if (ctl_fields_parse(&fields, backup->record, backup->record_len) != 0 || fields.count == 0 ||
+    if (ctl_fields_parse(&fields, backup->record, backup->record_len) != 0)
+        return fail(backup, "there are more settings than a backup can have");
+    if (fields.count == 0 ||
         canvas_config_parse(fields.texts, fields.lens, fields.count, &backup->config, why, sizeof why) != 0)
         return fail(backup, why);
     if (backup->config.restores % 2 == 1)

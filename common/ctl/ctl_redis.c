@@ -6,7 +6,7 @@
 
 #include "common/io/sock.h"
 
-#define ARGS_MAX 64u
+#define ARGS_MAX 96u // of a script, most: all settings that a backup may have, and what restore.lua wants besides
 #define SCAN_COUNT "1000"
 
 static redisReply *checked(struct ctl_redis *redis, redisReply *reply)

@@ -77,7 +77,8 @@ fuzz_hub_LIBS := -lz -lcmocka
 fuzz_hub_LDFLAGS := $(ALLOC_FAIL_LDFLAGS)
 
 fuzz_backup_OBJS = tests/fuzz/backup_file tests/fuzz/deaf_redis tests/fuzz/redis_state tests/fuzz/resp tests/fuzz/big_blocks \
-                   common/ctl/ctl_file common/ctl/ctl_verify common/ctl/ctl_restore common/ctl/ctl_restorer \
+                   common/ctl/ctl_file common/ctl/ctl_verify common/ctl/ctl_restore common/ctl/ctl_restore_settings common/ctl/ctl_restore_tiles common/ctl/ctl_restore_users \
+                   common/ctl/ctl_restorer \
                    common/ctl/ctl_late common/ctl/ctl_show tests/fuzz/fixed_rand common/core/bytes common/core/bytes_text \
                    common/core/addr common/core/geom common/core/palette $(name_objs) proto/bus_proto proto/canvas_config \
                    proto/keys proto/msgpack_flat

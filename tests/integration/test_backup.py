@@ -139,6 +139,8 @@ def test_into_an_empty_redis_and_into_another_canvas(make_cluster):
     file = str(cluster.path / "one")
     place((1, 1, 1), (200, 3, 2))
     ctl.change("set", "cooldown", "7s")
+    later = {f"later_{i}": "x" * i for i in range(20)}  # as a version to come may have
+    cluster.redis.client.hset("{cluster}:config", mapping=later)
     ctl("backup", file)
     before = cluster.canvas()
     for proc in (*cluster.gateways, *cluster.shards):
@@ -148,6 +150,11 @@ def test_into_an_empty_redis_and_into_another_canvas(make_cluster):
     for proc in (*cluster.shards, *cluster.gateways):
         proc.start()
     assert cluster.canvas().placements == before.placements and ctl("get", "cooldown")["value"] == "7s"
+    settings = cluster.redis.client.hgetall("{cluster}:config")
+    assert {name.encode(): value.encode() for name, value in later.items()}.items() <= settings.items()
+    cluster.redis.client.hset("{cluster}:config", mapping={f"more_{i}": i for i in range(9)})
+    status, _, err = ctl.run("backup", file + "2")
+    assert status == REFUSED and "more settings" in err
     other, other_ctl, _ = make_small(make_cluster)
     status, _, err = other_ctl.run("restore", file)
     assert status == REFUSED and "tile edge" in err and not other_ctl("status")["canvas"]["read_only"]
