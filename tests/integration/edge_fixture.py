@@ -5,7 +5,6 @@ import ssl
 import pytest
 
 from raw import Raw
-from tessera import http
 from tessera.cluster import Cluster
 from tessera.procs import free_port
 from tls_fixture import certificate, wrap
@@ -40,8 +39,6 @@ class Edge:
     def add(self, *args):
         gateway = self.cluster.add_gateway()
         gateway.proc.argv += args
-        # Its public port may speak TLS, or be another gateway's as well.
-        gateway.ready = lambda: http.get(gateway.metrics, "/readyz", timeout=2).status == 200
         return gateway
 
     def token(self):

@@ -102,7 +102,7 @@ class Link:
     def poll(self, seconds=0.0):
         """The messages that have arrived; waits for the first up to so long. open is False at the end of the stream."""
         messages = []
-        while self.open and select.select([self.socket], [], [], 0 if messages else seconds)[0]:
+        while self.open and readable([self.socket], 0 if messages else seconds):
             try:
                 data = self.socket.recv(1 << 18)
             except OSError:
@@ -155,6 +155,14 @@ class Link:
     def close(self):
         self.open = False
         self.socket.close()
+
+
+def readable(sockets, seconds):
+    """Whether there is something to read, within so long; of any number of sockets."""
+    poll = select.poll()
+    for sock in sockets:
+        poll.register(sock, select.POLLIN)
+    return bool(poll.poll(seconds * 1000))
 
 
 def closed(link, seconds=30.0):

@@ -3,12 +3,11 @@ sends again what came back from NOT_OWNER or a lost link. And a crowd that draws
 
 import collections
 import random
-import select
 import time
 
 import redis
 
-from links import Link, PLACED, Verdict, draw_bytes
+from links import Link, PLACED, Verdict, draw_bytes, readable
 from ownership import EDGE, owner_of, read_view
 from redis_fixture import check_all
 
@@ -110,7 +109,7 @@ class Gateway:
     def _receive(self, seconds):
         links = [link for link in self.links.values() if link.open]
         if links:
-            select.select([link.socket for link in links], [], [], seconds)
+            readable([link.socket for link in links], seconds)
         else:
             time.sleep(seconds)
         back = collections.defaultdict(list)

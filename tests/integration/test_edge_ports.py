@@ -11,7 +11,7 @@ import pytest
 from edge_fixture import HOST, SESSION
 from edge_fixture import edge, nobody_died  # noqa: F401
 from raw import CLOSE, FIN, PING, Raw, binary, frame, proxy_v2
-from tessera import http, protocol
+from tessera import protocol
 from tessera.busy import Busy
 from tessera.cluster import metric
 from tessera.procs import free_port, wait_until
@@ -78,7 +78,6 @@ def test_a_slow_reader_over_tls(make_cluster, edge):
     cluster = make_cluster(shards=1, gateways=0, width=256, height=256)
     gateway = cluster.add_gateway()
     gateway.proc.argv += [f"--tls-cert={edge.cert}", f"--tls-key={edge.key}", "--message-rate=0"]
-    gateway.ready = lambda: http.get(gateway.metrics, "/readyz", timeout=2).status == 200
     gateway.start()
     wrap = edge.tls_context()
 

@@ -17,7 +17,7 @@ import time
 import pytest
 
 from raw import Closed, Raw, binary, proxy_v2
-from tessera import http, protocol
+from tessera import protocol
 from tessera.busy import Busy
 from tessera.client import Client
 from tessera.cluster import Cluster, metric
@@ -60,7 +60,6 @@ class World:
     def add(self, *args):
         gateway = self.cluster.add_gateway()
         gateway.proc.argv += args
-        gateway.ready = lambda: http.get(gateway.metrics, "/readyz", timeout=2).status == 200
         return gateway
 
     def reload(self, *gateways, result="ok"):

@@ -37,20 +37,25 @@ def clean_env(extra=None):
     return env
 
 
-_reserved = []  # open files of the ports that are ours until we end
+_reserved = set()  # ports that are ours until we end
+_locks = None  # a file, whose byte at the number of a port is locked by who has that port: one file for all, as there are many
 
 
 def reserve(port):
-    """Whether no other run of tests on this machine has the port. The lock goes with the process, also when it is killed."""
-    folder = Path(tempfile.gettempdir()) / f"tessera-ports-{os.getuid()}"
-    folder.mkdir(mode=0o700, exist_ok=True)
-    file = open(folder / str(port), "w")
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        file.close()
+    """Whether nobody has the port, neither we nor another run of tests on this machine. The lock goes with the process, also when
+    it is killed."""
+    global _locks
+    if port in _reserved:  # the kernel would say yes
         return False
-    _reserved.append(file)
+    if _locks is None:
+        folder = Path(tempfile.gettempdir()) / f"tessera-ports-{os.getuid()}"
+        folder.mkdir(mode=0o700, exist_ok=True)
+        _locks = open(folder / "locks", "a")
+    try:
+        fcntl.lockf(_locks, fcntl.LOCK_EX | fcntl.LOCK_NB, 1, port)
+    except BlockingIOError:
+        return False
+    _reserved.add(port)
     return True
 
 
