@@ -54,7 +54,7 @@ static const struct conf_option rows[] = {
     {.name = "names-per-hour", .type = CONF_INT, .fallback = "100", .min = 0, .max = 1000000, .offset = AT(names_per_hour),
      .help = "names that users of one address may take in an hour, and users that it may erase; 0 for no limit"},
     {.name = "lookups-per-second", .type = CONF_INT, .fallback = "10", .min = 0, .max = 1000000, .offset = AT(lookups_per_second),
-     .help = "questions of one address about pixels, users and regions, with a burst of eight times that; 0 for no limit"},
+     .help = "questions of one address about pixels, tiles, regions, heat and users, with a burst of eight times that; 0 for no limit"},
     {.name = "name-wait", .type = CONF_DURATION, .fallback = "24h", .min = 0, .max = INT64_C(31536000000), .offset = AT(name_keep_ms),
      .help = "time for which a chosen name is kept before its user may choose another"},
     {.name = "public-origin", .type = CONF_STRING, .fallback = "", .max = 256, .offset = AT(public_origin),

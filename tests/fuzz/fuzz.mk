@@ -15,10 +15,10 @@ FUZZ_TARGETS := $(FUZZ_NAMES:%=$(OUT)/fuzz/fuzz_%)
 SECONDS ?= 60
 TARGET ?= $(FUZZ_NAMES)
 
-# The linker hands these over to tests/fuzz/mem_sock.c and fixed_rand.c.
 fuzz_mem := tests/fuzz/mem_world tests/fuzz/mem_sock tests/fuzz/fixed_rand tests/unit/fake_loop common/io/loop_deferred common/core/mix
-FUZZ_BIG_LDFLAGS := -Wl,--wrap=calloc,--wrap=free
+# The linker hands these over to mem_sock.c and fixed_rand.c, and to big_blocks.c.
 FUZZ_MEM_LDFLAGS := -Wl,--wrap=recv,--wrap=close,--wrap=shutdown,--wrap=evbuffer_write,--wrap=getauxval
+FUZZ_BIG_LDFLAGS := -Wl,--wrap=calloc,--wrap=free
 
 fuzz_edge_OBJS = tests/fuzz/edge_back tests/fuzz/edge_back_ask tests/fuzz/edge_client tests/fuzz/edge_text tests/unit/edge_facts $(fuzz_mem) \
                  $(filter-out common/io/loop common/io/sock common/io/sock_io common/io/rand,$(edge_objs)) gateway/watch_list \
