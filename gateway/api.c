@@ -5,6 +5,7 @@
 
 #include <jansson.h>
 
+#include "common/core/decimal.h"
 #include "gateway/edge_internal.h"
 #include "gateway/http_reply.h"
 #include "gateway/routes.h"
@@ -122,22 +123,12 @@ static void get_content(const struct call *call, struct content_part part, conte
         call->http->content = request;
 }
 
-bool route_parse_u16(const char **at, const char *end, uint16_t *value)
-{
-    const char *start = *at;
-    uint32_t number = 0;
-    while (*at < end && **at >= '0' && **at <= '9' && number <= UINT16_MAX)
-        number = number * 10 + (uint32_t)(*(*at)++ - '0');
-    *value = (uint16_t)number;
-    return *at > start && number <= UINT16_MAX && (*start != '0' || *at == start + 1);
-}
-
 void api_tile(const struct call *call)
 {
     struct tile tile;
     const char *at = call->path + strlen("/api/v1/tiles/");
     const char *end = call->path + call->path_len;
-    if (!route_parse_u16(&at, end, &tile.tx) || at == end || *at++ != '/' || !route_parse_u16(&at, end, &tile.ty) ||
+    if (!decimal_take_u16(&at, end, &tile.tx) || at == end || *at++ != '/' || !decimal_take_u16(&at, end, &tile.ty) ||
         at != end)
         http_reply_error(call->conn, 404, "a tile is /api/v1/tiles/{tx}/{ty}", EVERYONE);
     else if (hub_holds(call->conn->edge->parts.hub, tile) || route_lookup_ok(call, TILE_COST, EVERYONE))

@@ -6,6 +6,7 @@
 
 #include <jansson.h>
 
+#include "common/core/decimal.h"
 #include "gateway/api_wait.h"
 #include "gateway/edge_internal.h"
 #include "gateway/http_reply.h"
@@ -137,7 +138,7 @@ void api_pixel(const struct call *call)
     int64_t limit = 1, from = 0;
     if (config == NULL) {
         http_reply_error(call->conn, 503, "the canvas is not known yet", RETRY);
-    } else if (!route_parse_u16(&at, end, &x) || at == end || *at++ != '/' || !route_parse_u16(&at, end, &y) ||
+    } else if (!decimal_take_u16(&at, end, &x) || at == end || *at++ != '/' || !decimal_take_u16(&at, end, &y) ||
                at != end || x >= config->geom.width || y >= config->geom.height) {
         http_reply_error(call->conn, 404, "a pixel is /api/v1/pixel/{x}/{y}, on the canvas", EVERYONE);
     } else {

@@ -3,6 +3,8 @@
 #include <string.h>
 #include <strings.h>
 
+#include "common/core/decimal.h"
+
 static bool is_tchar(unsigned char c)
 {
     return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
@@ -146,15 +148,11 @@ static int check_body(struct http_request *request, const char *buffer)
         return refuse(request, 400, "more than one Content-Length");
     if (text == NULL)
         return 0;
-    uint64_t value = 0;
-    for (size_t i = 0; i < len; i++) {
-        if (text[i] < '0' || text[i] > '9')
-            return refuse(request, 400, "malformed Content-Length");
-        value = value * 10 + (uint64_t)(text[i] - '0');
-        if (value > UINT32_MAX)
-            return refuse(request, 413, "body is too long");
-    }
-    if (len == 0)
+    uint64_t value;
+    int err = decimal_read(text, len, UINT32_MAX, &value);
+    if (err == ERR_RANGE)
+        return refuse(request, 413, "body is too long");
+    if (err != 0)
         return refuse(request, 400, "malformed Content-Length");
     if (value > 0 && ((request->parser.method != HTTP_POST && request->parser.method != HTTP_PUT) ||
                       http_request_lists(request, buffer, "connection", "upgrade")))

@@ -4,6 +4,8 @@
 #include <string.h>
 #include <strings.h>
 
+#include "common/core/decimal.h"
+
 #define HTTPS_PORT 443u
 
 struct place {
@@ -30,14 +32,11 @@ static bool split(const char *text, size_t len, uint32_t default_port, struct pl
         return false;
     if (colon == NULL)
         return true;
-    uint32_t port = 0;
-    for (const char *digit = colon + 1; digit < end; digit++) {
-        if (*digit < '0' || *digit > '9' || port > UINT16_MAX)
-            return false;
-        port = port * 10 + (uint32_t)(*digit - '0');
-    }
-    place->port = port;
-    return colon + 1 < end && port > 0 && port <= UINT16_MAX;
+    uint64_t port;
+    if (decimal_read(colon + 1, (size_t)(end - colon - 1), UINT16_MAX, &port) != 0)
+        return false;
+    place->port = (uint32_t)port;
+    return port > 0;
 }
 
 static bool split_origin(const char *origin, size_t len, uint32_t *default_port, struct place *place)

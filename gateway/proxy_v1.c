@@ -2,6 +2,8 @@
 
 #include <string.h>
 
+#include "common/core/decimal.h"
+
 #define WORD "PROXY "
 #define WORD_LEN (sizeof WORD - 1)
 
@@ -36,16 +38,10 @@ static bool take_port(struct rest *rest, bool last, uint16_t *port)
 {
     const char *text;
     size_t len;
-    uint32_t value = 0;
-    if (!take_field(rest, last, &text, &len) || len > 5 || (text[0] == '0' && len > 1))
+    if (!take_field(rest, last, &text, &len))
         return false;
-    for (size_t i = 0; i < len; i++) {
-        if (text[i] < '0' || text[i] > '9')
-            return false;
-        value = value * 10 + (uint32_t)(text[i] - '0');
-    }
-    *port = (uint16_t)value;
-    return value <= UINT16_MAX;
+    const char *end = text + len;
+    return decimal_take_u16(&text, end, port) && text == end;
 }
 
 static int parse_line(struct rest rest, struct proxy_header *out)

@@ -30,9 +30,6 @@ route_handler api_ws;                                                           
 // The user's session was renewed: so is what the user is called.
 void api_renew_name(const struct call *call, uint64_t user);
 
-// Decimal without leading zeros, up to 65535; moves *at behind it.
-bool route_parse_u16(const char **at, const char *end, uint16_t *value);
-
 // A page's script of another origin speaks: answered with 403, false.
 bool route_origin_ok(const struct call *call);
 

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "common/core/bytes.h"
+#include "common/core/decimal.h"
 #include "gateway/store_reply_impl.h"
 #include "proto/limits.h"
 
@@ -20,18 +21,7 @@ bool store_reply_is_array(const redisReply *reply)
 
 static int number_of(const char *text, size_t len, uint64_t max, uint64_t *out)
 {
-    uint64_t value = 0;
-    if (len == 0 || len > 19)
-        return ERR_MALFORMED;
-    for (size_t i = 0; i < len; i++) {
-        if (text[i] < '0' || text[i] > '9')
-            return ERR_MALFORMED;
-        value = value * 10 + (uint64_t)(text[i] - '0');
-    }
-    if (value > max)
-        return ERR_MALFORMED;
-    *out = value;
-    return 0;
+    return len <= 19 && decimal_read(text, len, max, out) == 0 ? 0 : ERR_MALFORMED;
 }
 
 // An integer, as Redis has two ways of writing it. Nil is 0: a field that was never written.

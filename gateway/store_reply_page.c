@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "common/core/bytes.h"
+#include "common/core/decimal.h"
 #include "gateway/store_reply_impl.h"
 
 #define PLACEMENT_LEN 21u
@@ -62,17 +63,10 @@ int store_reply_renamed(const redisReply *reply, enum store_renamed *result, uin
 // "<tx>:<ty>".
 static int read_tile(const redisReply *reply, struct tile *tile)
 {
-    uint32_t numbers[2] = {0, 0};
-    size_t at = 0;
-    for (size_t n = 0; n < 2; n++) {
-        size_t start = at;
-        for (; at < reply->len && reply->str[at] >= '0' && reply->str[at] <= '9' && numbers[n] <= UINT16_MAX; at++)
-            numbers[n] = numbers[n] * 10 + (uint32_t)(reply->str[at] - '0');
-        if (at == start || numbers[n] > UINT16_MAX || (n == 0 && (at == reply->len || reply->str[at++] != ':')))
-            return ERR_MALFORMED;
-    }
-    *tile = (struct tile){(uint16_t)numbers[0], (uint16_t)numbers[1]};
-    return at == reply->len ? 0 : ERR_MALFORMED;
+    const char *at = reply->str, *end = at + reply->len;
+    bool good = decimal_take_u16(&at, end, &tile->tx) && at < end && *at++ == ':' &&
+                decimal_take_u16(&at, end, &tile->ty) && at == end;
+    return good ? 0 : ERR_MALFORMED;
 }
 
 int store_reply_heat(const redisReply *reply, struct store_heat *heat)

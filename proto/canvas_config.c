@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "common/core/bytes.h"
+#include "common/core/decimal.h"
 #include "proto/bus_proto.h"
 
 enum field {
@@ -54,15 +55,8 @@ static enum field field_named(const char *name, size_t len)
 
 static int parse_number(const char *text, size_t len, const struct field_rule *rule, uint32_t *out)
 {
-    uint64_t value = 0;
-    if (len < 1 || len > 10)
-        return ERR_MALFORMED;
-    for (size_t i = 0; i < len; i++) {
-        if (text[i] < '0' || text[i] > '9')
-            return ERR_MALFORMED;
-        value = value * 10 + (uint64_t)(text[i] - '0');
-    }
-    if (value < rule->min || value > rule->max)
+    uint64_t value;
+    if (len > 10 || decimal_read(text, len, rule->max, &value) != 0 || value < rule->min)
         return ERR_MALFORMED;
     *out = (uint32_t)value;
     return 0;

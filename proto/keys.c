@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "common/core/decimal.h"
 #include "proto/bus_proto.h"
 
 static const char *const tile_suffixes[] = {
@@ -53,27 +54,14 @@ static bool skip(const char **at, const char *end, const char *text)
     return true;
 }
 
-// A decimal number as we write it: no leading zeros, so that every tile has one name only.
-static bool take_u16(const char **at, const char *end, uint16_t *out)
-{
-    const char *start = *at;
-    uint32_t value = 0;
-    while (*at < end && **at >= '0' && **at <= '9' && value <= UINT16_MAX) {
-        value = value * 10 + (uint32_t)(**at - '0');
-        ++*at;
-    }
-    bool canonical = *at > start && (*start != '0' || *at == start + 1);
-    *out = (uint16_t)value;
-    return canonical && value <= UINT16_MAX;
-}
-
 int key_tile_parse(const char *key, size_t len, enum key_tile what, struct tile *out)
 {
     const char *at = key;
     const char *end = key + len;
     struct tile tile;
-    if (!skip(&at, end, "{t:") || !take_u16(&at, end, &tile.tx) || !skip(&at, end, ":") ||
-        !take_u16(&at, end, &tile.ty) || !skip(&at, end, "}:") || !skip(&at, end, tile_suffixes[what]) || at != end)
+    if (!skip(&at, end, "{t:") || !decimal_take_u16(&at, end, &tile.tx) || !skip(&at, end, ":") ||
+        !decimal_take_u16(&at, end, &tile.ty) || !skip(&at, end, "}:") || !skip(&at, end, tile_suffixes[what]) ||
+        at != end)
         return ERR_MALFORMED;
     *out = tile;
     return 0;

@@ -6,6 +6,8 @@
 #include <string.h>
 #include <sys/socket.h>
 
+#include "common/core/decimal.h"
+
 static const uint8_t v4_prefix[12] = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff};
 
 static void from_v4(struct addr *addr, const void *four)
@@ -98,15 +100,8 @@ static void mask(struct addr *addr, unsigned bits)
 // One to three digits and nothing else; -1 for all others.
 static int small_number(const char *text, size_t len)
 {
-    int value = 0;
-    if (len == 0 || len > 3)
-        return -1;
-    for (size_t i = 0; i < len; i++) {
-        if (text[i] < '0' || text[i] > '9')
-            return -1;
-        value = value * 10 + (text[i] - '0');
-    }
-    return value;
+    uint64_t value;
+    return len <= 3 && decimal_read(text, len, 999, &value) == 0 ? (int)value : -1;
 }
 
 static int cidr_parse(struct addr_cidr *cidr, const char *text, size_t len)

@@ -5,18 +5,13 @@
 #include <netinet/in.h>
 #include <string.h>
 
+#include "common/core/decimal.h"
+
 static int port_parse(const char *text, uint16_t *port)
 {
-    unsigned value = 0;
+    uint64_t value;
     size_t len = strlen(text);
-    if (len == 0 || len > 5)
-        return ERR_MALFORMED;
-    for (size_t i = 0; i < len; i++) {
-        if (text[i] < '0' || text[i] > '9')
-            return ERR_MALFORMED;
-        value = value * 10 + (unsigned)(text[i] - '0');
-    }
-    if (value > UINT16_MAX)
+    if (len > 5 || decimal_read(text, len, UINT16_MAX, &value) != 0)
         return ERR_MALFORMED;
     *port = (uint16_t)value;
     return 0;
