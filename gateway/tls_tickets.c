@@ -11,6 +11,7 @@
 
 #include "common/core/bytes.h"
 #include "common/core/hmac.h"
+#include "common/core/key_lines.h"
 #include "common/io/rand.h"
 
 // ---- Keys -----------------------------------------------------------------------------------------------------------
@@ -31,9 +32,9 @@ static int derive(struct tls_tickets_key *key, const uint8_t *secret, size_t len
     return err;
 }
 
-// One line that is neither blank nor a comment.
-static int parse_key(struct tls_tickets *tickets, const char *hex, size_t hex_len, const char **why)
+static int parse_key(void *arg, const char *hex, size_t hex_len, const char **why)
 {
+    struct tls_tickets *tickets = arg;
     uint8_t secret[TLS_TICKETS_SECRET_MAX];
     *why = "too many keys";
     if (tickets->count == TLS_TICKETS_KEYS_MAX)
@@ -55,26 +56,8 @@ static int parse_key(struct tls_tickets *tickets, const char *hex, size_t hex_le
 
 int tls_tickets_parse(struct tls_tickets *tickets, const char *text, size_t len, char *error, size_t error_size)
 {
-    const char *at = text, *end = text + len;
-    int err = 0;
     *tickets = (struct tls_tickets){0};
-    for (unsigned line = 1; at < end && err == 0; line++) {
-        const char *why = NULL, *newline = memchr(at, '\n', (size_t)(end - at));
-        const char *stop = newline != NULL ? newline : end, *last = stop;
-        while (at < last && strchr(" \t\r", *at) != NULL)
-            at++;
-        while (at < last && strchr(" \t\r", last[-1]) != NULL)
-            last--;
-        if (at < last && *at != '#')
-            err = parse_key(tickets, at, (size_t)(last - at), &why);
-        if (err != 0)
-            snprintf(error, error_size, "line %u: %s", line, why);
-        at = newline != NULL ? newline + 1 : end;
-    }
-    if (err == 0 && tickets->count == 0) {
-        snprintf(error, error_size, "there is no key");
-        err = ERR_NOT_FOUND;
-    }
+    int err = key_lines_parse(text, len, parse_key, tickets, error, error_size);
     if (err != 0)
         tls_tickets_fini(tickets);
     return err;

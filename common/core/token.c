@@ -2,6 +2,7 @@
 
 #include "common/core/bytes.h"
 #include "common/core/hmac.h"
+#include "common/core/key_lines.h"
 
 #include <openssl/crypto.h>
 #include <stdio.h>
@@ -61,14 +62,16 @@ static const char *skip_space(const char *at, const char *end)
     return at;
 }
 
-// One line that is neither blank nor a comment.
-static int key_parse(struct token_keys *keys, const char *at, const char *end, const char **why)
+// `<kid> <hex>`.
+static int key_parse(void *arg, const char *at, size_t line_len, const char **why)
 {
+    struct token_keys *keys = arg;
+    const char *end = at + line_len;
     size_t kid_len = word_len(at, end);
     const char *hex = skip_space(at + kid_len, end);
     size_t hex_len = word_len(hex, end);
     *why = "not `<kid> <hex>` with a kid of 1 to 16 characters of a-z, 0-9, _ and -";
-    if (!kid_valid(at, kid_len) || skip_space(hex + hex_len, end) != end)
+    if (!kid_valid(at, kid_len) || hex + hex_len != end)
         return ERR_MALFORMED;
     *why = "the kid is used already";
     if (key_find(keys, at, kid_len) != NULL)
@@ -92,25 +95,8 @@ static int key_parse(struct token_keys *keys, const char *at, const char *end, c
 
 int token_keys_parse(struct token_keys *keys, const char *text, size_t len, char *error, size_t error_size)
 {
-    const char *at = text;
-    const char *end = text + len;
-    int err = 0;
     *keys = (struct token_keys){0};
-    for (unsigned line = 1; at < end && err == 0; line++) {
-        const char *newline = memchr(at, '\n', (size_t)(end - at));
-        const char *stop = newline != NULL ? newline : end;
-        const char *why = NULL;
-        at = skip_space(at, stop);
-        if (at < stop && *at != '#')
-            err = key_parse(keys, at, stop, &why);
-        if (err != 0)
-            snprintf(error, error_size, "line %u: %s", line, why);
-        at = newline != NULL ? newline + 1 : end;
-    }
-    if (err == 0 && keys->count == 0) {
-        snprintf(error, error_size, "there is no key");
-        err = ERR_NOT_FOUND;
-    }
+    int err = key_lines_parse(text, len, key_parse, keys, error, error_size);
     if (err != 0)
         token_keys_fini(keys);
     return err;

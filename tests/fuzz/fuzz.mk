@@ -63,10 +63,10 @@ fuzz_replies_OBJS = tests/fuzz/resp $(test_store_reply_OBJS) common/core/pressur
 fuzz_replies_LIBS := -lhiredis -lm
 fuzz_request_OBJS := tests/fuzz/edge_text gateway/http gateway/http_fields gateway/origin gateway/preview gateway/query gateway/redirect \
                      gateway/region gateway/session gateway/shared_buf gateway/ws_upgrade common/core/bytes \
-                     common/core/bytes_text common/core/geom common/core/hmac common/core/token
+                     common/core/bytes_text common/core/geom common/core/hmac common/core/key_lines common/core/token
 fuzz_request_LIBS := -lhttp_parser -lcrypto
 fuzz_conf_OBJS = $(test_conf_OBJS) gateway/options gateway/origin proto/canvas_options proto/canvas_config common/core/palette \
-                 common/core/geom common/core/token common/core/hmac common/core/bytes common/core/bytes_text
+                 common/core/geom common/core/key_lines common/core/token common/core/hmac common/core/bytes common/core/bytes_text
 fuzz_conf_LIBS := -lcrypto
 fuzz_conf_LDFLAGS := -Wl,--wrap=fopen
 fuzz_region_OBJS := gateway/query gateway/region gateway/region_png gateway/png_rows gateway/shared_buf common/core/geom

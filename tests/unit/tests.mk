@@ -9,7 +9,7 @@ test_replica_OBJS := common/core/replica common/core/mix common/core/bytes
 test_bucket_OBJS := common/core/bucket common/core/monotime
 test_hist_OBJS := common/core/hist
 test_addr_OBJS := common/core/addr
-test_token_OBJS := common/core/token common/core/hmac common/core/bytes common/core/bytes_text
+test_token_OBJS := common/core/key_lines common/core/token common/core/hmac common/core/bytes common/core/bytes_text
 test_token_LIBS := -lcrypto
 
 stream_objs := common/io/stream common/io/dial common/io/sock common/io/sock_text common/io/loop common/io/loop_deferred common/io/rand common/core/addr \
