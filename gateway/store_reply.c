@@ -6,6 +6,7 @@
 #include "common/core/decimal.h"
 #include "gateway/store_reply_impl.h"
 #include "proto/limits.h"
+#include "proto/members.h"
 
 #define TILE_LEN_MAX ((size_t)GEOM_EDGE_MAX * GEOM_EDGE_MAX)
 
@@ -54,28 +55,15 @@ static bool text_is(const redisReply *reply, const char *text)
     return reply->len == strlen(text) && memcmp(reply->str, text, reply->len) == 0;
 }
 
-static int view_field(const redisReply *name, const redisReply *value, struct member_view *view)
-{
-    if (!store_reply_is_text(name) || !store_reply_is_text(value))
-        return ERR_MALFORMED;
-    if (text_is(name, "view"))
-        return number_of(value->str, value->len, INT64_MAX, &view->number);
-    uint64_t incarnation;
-    if (name->len < 2 || memcmp(name->str, "s:", 2) != 0 || value->len < 17 || value->str[16] != ' ' ||
-        hex_u64(value->str, 16, &incarnation) != 0)
-        return 0;
-    int err = member_view_add(view, name->str + 2, name->len - 2, incarnation);
-    return err == ERR_RANGE ? 0 : err;
-}
-
 int store_reply_view(const redisReply *reply, struct member_view *view)
 {
     *view = (struct member_view){0};
     if (!store_reply_is_array(reply) || reply->elements % 2 != 0)
         return ERR_MALFORMED;
     for (size_t i = 0; i < reply->elements; i += 2) {
-        int err = view_field(reply->element[i], reply->element[i + 1], view);
-        if (err != 0)
+        const redisReply *name = reply->element[i], *value = reply->element[i + 1];
+        if (!store_reply_is_text(name) || !store_reply_is_text(value) ||
+            members_field(view, name->str, name->len, value->str, value->len) != 0)
             return ERR_MALFORMED;
     }
     return 0;

@@ -7,9 +7,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "common/core/bytes.h"
 #include "common/io/log.h"
 #include "proto/keys.h"
+#include "proto/members.h"
 #include "shard/store_impl.h"
 
 #define CONFIG_FIELDS_MAX 64u
@@ -282,22 +282,9 @@ static void view_failed(struct store_call *call, int err)
 // One field of {cluster}:members. ERR_MALFORMED or ERR_FULL.
 static int read_member(struct member_view *view, const redisReply *field, const redisReply *value)
 {
-    uint8_t incarnation[INCARNATION_LEN / 2];
     if (field->str == NULL || value->str == NULL)
         return ERR_MALFORMED;
-    if (strcmp(field->str, "view") == 0) {
-        view->number = strtoull(value->str, NULL, 10);
-        return 0;
-    }
-    if (strncmp(field->str, "s:", 2) != 0)
-        return 0;
-    if (value->len < (int)INCARNATION_LEN ||
-        bytes_from_hex(incarnation, sizeof incarnation, value->str, INCARNATION_LEN) < 0)
-        return ERR_MALFORMED;
-    uint64_t number = 0;
-    for (size_t i = 0; i < sizeof incarnation; i++)
-        number = number << 8 | incarnation[i];
-    return member_view_add(view, field->str + 2, (size_t)field->len - 2u, number);
+    return members_field(view, field->str, field->len, value->str, value->len);
 }
 
 static void read_view(struct store_call *call, const redisReply *reply)

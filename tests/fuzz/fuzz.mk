@@ -32,7 +32,7 @@ fuzz_conn_objs = common/io/redis_conn common/io/redis_conn_send common/io/redis_
                  common/io/redis_queue common/io/sock_text common/io/msg_sock common/io/stream common/io/log common/core/err common/core/hist \
                  common/core/monotime
 fuzz_shard_OBJS = tests/fuzz/big_blocks $(filter shard/%,$(sim_shard_objs)) $(fuzz_redis) $(fuzz_conn_objs) proto/bus_proto proto/canvas_config \
-                  proto/keys proto/link_proto proto/link_mac proto/msgpack_flat proto/verdict common/core/addr \
+                  proto/keys proto/link_proto proto/link_mac proto/members proto/msgpack_flat proto/verdict common/core/addr \
                   common/core/bytes common/core/bytes_text common/core/geom common/core/hmac common/core/member \
                   common/core/palette common/core/pressure
 fuzz_shard_LIBS := -lhiredis -levent_core -levent_extra -lcrypto

@@ -20,7 +20,7 @@ sim_gateway_objs := $(hub_objs) $(filter gateway/%,$(route_objs)) gateway/bus ga
                     gateway/ws_recv
 sim_gateway_objs := $(filter gateway/%,$(sim_gateway_objs))
 sim_common_objs := $(patsubst %.c,%,$(filter-out common/core/hmac.c common/core/token.c,$(wildcard common/core/*.c))) \
-                   common/io/loop_deferred common/io/sock_text proto/bus_proto proto/canvas_config proto/keys proto/link_proto proto/lua_scripts proto/msgpack_flat \
+                   common/io/loop_deferred common/io/sock_text proto/bus_proto proto/canvas_config proto/keys proto/link_proto proto/lua_scripts proto/members proto/msgpack_flat \
                    proto/verdict proto/ws_proto proto/ws_proto_client
 sim_objs := $(filter-out tests/sim/diff%,$(patsubst %.c,%,$(wildcard tests/sim/*.c)))
 

@@ -13,13 +13,13 @@ test_shard_link_OBJS = tests/unit/fake_shard gateway/shard_link common/io/msg_so
                         $(stream_objs)
 test_shard_link_LIBS := -levent_core -levent_extra -lssl -lcrypto
 
-test_store_reply_OBJS = $(sort gateway/store_reply gateway/store_reply_page $(name_objs) common/core/bytes common/core/bytes_text common/core/member \
+test_store_reply_OBJS = $(sort gateway/store_reply gateway/store_reply_page proto/members $(name_objs) common/core/bytes common/core/bytes_text common/core/member \
                          common/core/mix common/core/geom common/core/palette \
                          proto/bus_proto proto/msgpack_flat proto/canvas_config)
 test_store_reply_LIBS := -lhiredis -lm
 
 cluster_scene = $(sort gateway/cluster gateway/cluster_links gateway/cluster_metrics gateway/cluster_state \
-                           gateway/shard_link gateway/store gateway/store_cluster gateway/store_reply gateway/store_reply_page gateway/store_tile gateway/store_user $(name_objs) $(route_objs) \
+                           gateway/shard_link gateway/store gateway/store_cluster gateway/store_reply gateway/store_reply_page proto/members gateway/store_tile gateway/store_user $(name_objs) $(route_objs) \
                            $(redis_conn_objs) common/io/msg_sock common/io/log common/io/metrics common/io/sock_io \
                            common/core/bytes_text common/core/hmac common/core/palette common/core/pressure \
                            proto/bus_proto proto/canvas_config proto/keys proto/link_mac proto/lua_scripts \

@@ -2,6 +2,7 @@
 
 proto_vectors := tests/unit/vectors common/core/bytes common/core/bytes_text
 
+test_members_OBJS := proto/members common/core/member common/core/mix common/core/bytes common/core/bytes_text
 test_ws_proto_OBJS := proto/ws_proto proto/ws_proto_client common/core/geom $(proto_vectors)
 test_ws_proto_LIBS := -ljansson
 
