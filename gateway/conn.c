@@ -218,6 +218,9 @@ void conn_on_deadline(struct conn *conn, enum conn_list list)
     case CONN_LIST_PAUSE:
         ws_input_resume(conn, WS_PAUSE_RATE);
         break;
+    case CONN_LIST_MESSAGE:
+        ws_input_late(conn);
+        break;
     default:
         conn_doom(conn, reasons[list]);
         break;

@@ -58,7 +58,8 @@ enum conn_list {
     CONN_LIST_HELLO,
     CONN_LIST_CLOSING,
     CONN_LIST_LINGER,
-    CONN_LIST_PAUSE, // WebSockets over their message rate
+    CONN_LIST_PAUSE,   // WebSockets over their message rate
+    CONN_LIST_MESSAGE, // with a message in pieces
     CONN_LISTS,
 };
 
@@ -226,6 +227,7 @@ void ws_send_error(struct conn *conn, enum ws_error code);
 void ws_input_pump(struct conn *conn);
 bool ws_input_keep(struct conn *conn, const uint8_t *bytes, size_t len); // false without memory
 void ws_input_fini(struct conn *conn);
+void ws_input_late(struct conn *conn); // the message that is in pieces took too long
 // The rate allows reading again, perhaps.
 void ws_input_resume(struct conn *conn, uint8_t pause);
 

@@ -19,9 +19,9 @@
 #define ADDRESS_MESSAGE_FACTOR 20u
 
 static const int64_t list_ms[CONN_LISTS] = {
-    [CONN_LIST_PROXY] = 3000,      [CONN_LIST_TLS] = 5000,    [CONN_LIST_HEAD] = 5000,
-    [CONN_LIST_KEEPALIVE] = 15000, [CONN_LIST_STALL] = 30000, [CONN_LIST_HELLO] = 5000,
-    [CONN_LIST_CLOSING] = 3000,    [CONN_LIST_LINGER] = 2000, [CONN_LIST_PAUSE] = 100,
+    [CONN_LIST_PROXY] = 3000,  [CONN_LIST_TLS] = 5000,      [CONN_LIST_HEAD] = 5000,    [CONN_LIST_KEEPALIVE] = 15000,
+    [CONN_LIST_STALL] = 30000, [CONN_LIST_HELLO] = 5000,    [CONN_LIST_CLOSING] = 3000, [CONN_LIST_LINGER] = 2000,
+    [CONN_LIST_PAUSE] = 100,   [CONN_LIST_MESSAGE] = 10000,
 };
 
 static bool is_free(const struct edge *edge)
@@ -59,6 +59,9 @@ static void check_deadlines(struct edge *edge)
     while ((due = deadlines_due(&edge->lists[CONN_LIST_PAUSE], now)) != NULL)
         conn_on_deadline(conn_of_ws((struct ws_conn *)((char *)due - offsetof(struct ws_conn, pause))),
                          CONN_LIST_PAUSE);
+    while ((due = deadlines_due(&edge->lists[CONN_LIST_MESSAGE], now)) != NULL)
+        conn_on_deadline(((struct ws_recv_late *)((char *)due - offsetof(struct ws_recv_late, deadline)))->owner,
+                         CONN_LIST_MESSAGE);
 }
 
 static void on_tick(void *arg)

@@ -9,6 +9,7 @@
 
 #define FRAMES_PER_TURN 256u // of one client, so that others have their turn
 #define READS_PER_TURN 4u
+#define LATE_MOST 5u // how often a message in pieces is given more time
 
 // One turn's reading of one client.
 struct reading {
@@ -149,6 +150,26 @@ static void drop_stash(struct ws_stash *stash)
     *stash = (struct ws_stash){0};
 }
 
+static void await_rest(struct conn *conn)
+{
+    struct ws_recv_late *late = ws_recv_late(conn->ws.recv);
+    if (deadline_armed(&late->deadline))
+        return;
+    late->owner = conn;
+    deadline_arm(&conn->edge->lists[CONN_LIST_MESSAGE], &late->deadline, loop_now(conn->edge->loop));
+}
+
+// What is missing may lie here unread, while it is not read for other reasons. Not for ever: some of them are its own.
+void ws_input_late(struct conn *conn)
+{
+    if (conn->state != CONN_WS)
+        return;
+    if (conn->ws.pauses != 0 && ++ws_recv_late(conn->ws.recv)->again <= LATE_MOST)
+        await_rest(conn);
+    else
+        ws_conn_close(&conn->ws, WS_CLOSE_SLOW, "a message in pieces for too long");
+}
+
 // Hands bytes to wslay. False when the connection is ending; else what is left stays in `input`.
 static bool feed(struct reading *reading, struct ws_recv_input *input)
 {
@@ -161,6 +182,8 @@ static bool feed(struct reading *reading, struct ws_recv_input *input)
         edge_close_ws(conn, result.code, CONN_REASON_WS_NORMAL);
     else if (result.end == WS_RECV_BROKEN)
         ws_conn_close(&conn->ws, (enum ws_close)result.code, "broken WebSocket");
+    else if (conn->ws.recv != NULL)
+        await_rest(conn);
     return conn->state == CONN_WS;
 }
 

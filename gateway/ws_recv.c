@@ -18,6 +18,7 @@
 struct ws_recv {
     wslay_event_context_ptr wslay;
     struct ws_recv *next; // in the pool
+    struct ws_recv_late late;
 
     // While feeding.
     const struct ws_recv_handlers *handlers;
@@ -40,12 +41,26 @@ struct ws_recv {
     uint8_t message[LIMIT_WS_MESSAGE];
 };
 
+// Nothing is in pieces.
+static void on_time(struct ws_recv *recv)
+{
+    deadline_cancel(&recv->late.deadline);
+    recv->late = (struct ws_recv_late){0};
+}
+
+struct ws_recv_late *ws_recv_late(struct ws_recv *recv)
+{
+    return &recv->late;
+}
+
 // How many bytes wslay may have now without passing the end of a frame: 0 = none.
 static size_t allowance(struct ws_recv *recv)
 {
     if (recv->fault != 0)
         return 0;
     if (!recv->in_head && recv->frame_left == 0) {
+        if (!recv->in_message)
+            on_time(recv);
         if (!recv->handlers->may_read(recv->arg)) {
             recv->stopped = true;
             return 0;
@@ -180,6 +195,7 @@ void ws_recv_free(struct ws_recv *recv)
 {
     if (recv == NULL)
         return;
+    on_time(recv);
     wslay_event_context_free(recv->wslay);
     free(recv);
 }
@@ -196,6 +212,7 @@ static struct ws_recv *pool_take(struct ws_recv_pool *pool)
 
 static void pool_give(struct ws_recv_pool *pool, struct ws_recv *recv)
 {
+    on_time(recv);
     if (pool->count >= WS_RECV_POOL_MAX) {
         ws_recv_free(recv);
         return;

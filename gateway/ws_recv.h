@@ -10,6 +10,7 @@
 #include <stdint.h>
 
 #include "common/core/err.h"
+#include "gateway/deadline.h"
 
 #define WS_RECV_POOL_MAX 32u
 
@@ -51,6 +52,15 @@ struct ws_recv_result {
 // *recv is NULL and the rest of the input is to be ignored.
 MUST_CHECK int ws_recv_feed(struct ws_recv **recv, struct ws_recv_pool *pool, const struct ws_recv_handlers *handlers,
                             void *arg, struct ws_recv_input *input, struct ws_recv_result *result);
+
+// The time that a message, or frame, in pieces may still take. It is the caller's, who arms it after a feed that has
+// left *recv; whatever is begun next starts with another, not armed and zeroed.
+struct ws_recv_late {
+    struct deadline deadline;
+    void *owner;
+    unsigned again; // how often it was put off
+};
+struct ws_recv_late *ws_recv_late(struct ws_recv *recv);
 
 // For a connection that ends in the middle of a message. NULL is ignored.
 void ws_recv_free(struct ws_recv *recv);

@@ -90,6 +90,81 @@ static void test_a_hello_that_waits_for_the_address_is_in_time(void **state)
     assert_false(deadline_armed(&conn->deadline));
 }
 
+static void pass(int64_t ms)
+{
+    const struct monotime began = loop_now(edge_fakes.loop);
+    while (monotime_diff_ms(loop_now(edge_fakes.loop), began) < ms)
+        loop_run_once(edge_fakes.loop, 20);
+}
+
+// A parser and a message are kept as long as one is in pieces: whoever sends byte after byte, with pings between, does
+// not keep them for ever.
+static void test_a_message_that_trickles_is_not_awaited_for_ever(void **state)
+{
+    (void)state;
+    uint8_t bytes[32], ping[16];
+    struct ws_conn *ws = ws_client_join();
+    ws_client.edge->lists[CONN_LIST_MESSAGE].after_ms = 300;
+    ws_client_say(bytes, ws_client_frame(bytes, 0x02, "\2", 1)); // the beginning of a DRAW
+    assert_non_null(ws->recv);
+    for (unsigned i = 0; i < 100 && conn_of_ws(ws)->state == CONN_WS; i++) {
+        ws_client_say(ping, ws_client_frame(ping, 0x89, "x", 1));
+        pass(20);
+    }
+    assert_int_equal(ws_client_closed(), WS_CLOSE_SLOW);
+}
+
+// The time is of one message: of many that each end late in a segment, none is late.
+static void test_messages_cut_anywhere_are_in_time(void **state)
+{
+    (void)state;
+    uint8_t bytes[64], draw[WS_DRAW_LEN];
+    edge_fakes.answer_at_once = true;
+    struct ws_conn *ws = ws_client_join();
+    ws_client.edge->lists[CONN_LIST_MESSAGE].after_ms = 60000;
+    ws_encode_draw(draw, &(struct ws_draw){1, 2, 3, 4});
+    size_t len = ws_client_frame(bytes, 0x82, draw, sizeof draw);
+    memcpy(bytes + len, bytes, len);
+    ws_client_say(bytes, 5);
+    struct monotime first = ws_recv_late(ws->recv)->deadline.at;
+    pass(5);
+    ws_client_say(bytes + 5, 1);
+    assert_true(ws_recv_late(ws->recv)->deadline.at.us == first.us); // the same message
+    for (unsigned i = 0; i < 3; i++) {
+        ws_client_say(bytes + 6, len);
+        assert_int_equal(edge_fakes.draws, i + 1);
+        assert_non_null(ws->recv);
+        assert_true(ws_recv_late(ws->recv)->deadline.at.us > first.us);
+        first = ws_recv_late(ws->recv)->deadline.at;
+        pass(5);
+    }
+    ws_client_say(bytes + 6, len - 6);
+    assert_null(ws->recv);
+    assert_ptr_equal(ws_client.edge->lists[CONN_LIST_MESSAGE].head.next,
+                     &ws_client.edge->lists[CONN_LIST_MESSAGE].head);
+}
+
+// As long as the rest may lie here unread it is given more time, but not for ever.
+static void test_a_message_in_pieces_that_is_not_read_gets_more_time(void **state)
+{
+    (void)state;
+    uint8_t bytes[32];
+    struct ws_conn *ws = ws_client_join();
+    ws_client.edge->lists[CONN_LIST_MESSAGE].after_ms = 60000;
+    ws_client_say(bytes, ws_client_frame(bytes, 0x02, "\2", 1));
+    struct ws_recv_late *late = ws_recv_late(ws->recv);
+    ws->pauses |= WS_PAUSE_OUTPUT;
+    for (unsigned i = 0; i < 5; i++) {
+        deadline_cancel(&late->deadline); // it comes
+        conn_on_deadline(conn_of_ws(ws), CONN_LIST_MESSAGE);
+        assert_int_equal(conn_of_ws(ws)->state, CONN_WS);
+        assert_true(deadline_armed(&late->deadline));
+    }
+    deadline_cancel(&late->deadline);
+    conn_on_deadline(conn_of_ws(ws), CONN_LIST_MESSAGE);
+    assert_int_equal(ws_client_closed(), WS_CLOSE_SLOW);
+}
+
 static void test_draws_in_flight(void **state)
 {
     (void)state;
@@ -145,6 +220,9 @@ int main(void)
         WS_CLIENT_TEST(test_pongs_count),
         WS_CLIENT_TEST(test_new_tiles_are_rationed),
         WS_CLIENT_TEST(test_a_hello_that_waits_for_the_address_is_in_time),
+        WS_CLIENT_TEST(test_a_message_that_trickles_is_not_awaited_for_ever),
+        WS_CLIENT_TEST(test_messages_cut_anywhere_are_in_time),
+        WS_CLIENT_TEST(test_a_message_in_pieces_that_is_not_read_gets_more_time),
         WS_CLIENT_TEST(test_draws_in_flight),
         WS_CLIENT_TEST(test_many_draws_in_one_segment),
     };
