@@ -272,32 +272,13 @@ static void right(struct resp *resp, const struct mem_redis_command *command, st
 
 static void step_world(unsigned what, struct fuzz_in *in)
 {
-    struct fuzz_in nothing = {0};
-    static const int64_t times_us[] = {0, 1000, 20000, 100000, 600000, 1100000, 2500000, 6000000};
+    static const struct redis_steps steps = {
+        {0, 1000, 20000, 100000, 600000, 1100000, 2500000, 6000000}, right, 0, &run.redis};
+    if (redis_steps_step(&steps, what, in))
+        return;
     switch (what) {
-    case 0:
-        mem_world_turn(times_us[fuzz_below(in, 8)]);
-        break;
-    case 1:
-        redis_steps_serve(&nothing, right, 0);
-        break;
-    case 2:
-        (void)mem_redis_dialled(fuzz_u8(in) == 1);
-        break;
-    case 3:
-    case 4:
-    case 5:
-    case 6:
-        (void)redis_steps_reply(what - 3, in, right);
-        break;
     case 7:
         push(in);
-        break;
-    case 8:
-        mem_redis_break();
-        break;
-    case 9:
-        redis_state_change(&run.redis, in);
         break;
     case 10:
         cluster_ask(run.store, in);

@@ -268,37 +268,14 @@ static void plausible(struct resp *resp, const struct mem_redis_command *command
 
 static void step_world(unsigned what, struct fuzz_in *in)
 {
-    struct fuzz_in nothing = {0};
-    static const int64_t times_us[] = {0, 1000, 60000, 300000, 1100000, 2500000, 6000000, 11000000};
-    switch (what) {
-    case 0:
-        mem_world_turn(times_us[fuzz_below(in, 8)]);
-        break;
-    case 1:
-        redis_steps_serve(&nothing, plausible, 20000);
-        break;
-    case 2:
-        (void)mem_redis_dialled(fuzz_u8(in) == 1);
-        break;
-    case 3:
-    case 4:
-    case 5:
-    case 6:
-        (void)redis_steps_reply(what - 3, in, plausible);
-        break;
-    case 7:
+    static const struct redis_steps steps = {
+        {0, 1000, 60000, 300000, 1100000, 2500000, 6000000, 11000000}, plausible, 20000, &run.redis};
+    if (redis_steps_step(&steps, what, in))
+        return;
+    if (what == 7)
         redis_steps_push(CHANNEL_CLUSTER, in);
-        break;
-    case 8:
-        mem_redis_break();
-        break;
-    case 9:
-        redis_state_change(&run.redis, in);
-        break;
-    default:
+    else
         shard_leave(&run.shard);
-        break;
-    }
 }
 
 // ---- A run ----------------------------------------------------------------------------------------------------------

@@ -63,3 +63,33 @@ void redis_steps_serve(struct fuzz_in *in, redis_steps_right *right, int64_t us)
         mem_world_turn(i == 0 ? us : 0);
     }
 }
+
+bool redis_steps_step(const struct redis_steps *steps, unsigned what, struct fuzz_in *in)
+{
+    struct fuzz_in nothing = {0};
+    switch (what) {
+    case 0:
+        mem_world_turn(steps->times_us[fuzz_below(in, 8)]);
+        return true;
+    case 1:
+        redis_steps_serve(&nothing, steps->right, steps->serve_us);
+        return true;
+    case 2:
+        (void)mem_redis_dialled(fuzz_u8(in) == 1);
+        return true;
+    case 3:
+    case 4:
+    case 5:
+    case 6:
+        (void)redis_steps_reply(what - 3, in, steps->right);
+        return true;
+    case 8:
+        mem_redis_break();
+        return true;
+    case 9:
+        redis_state_change(steps->state, in);
+        return true;
+    default:
+        return false;
+    }
+}
