@@ -67,7 +67,11 @@ int redis_scene_begin(void **state)
     redis_server_start(&redis_scene.server, NULL);
     redis_scene.loop = loop_new();
     redis_scene.config = (struct redis_conn_config){
-        .address = redis_scene.server.address, .scripts = scripts, .script_count = 2, .command_timeout_ms = 500};
+        .address = redis_scene.server.address,
+        .scripts = scripts,
+        .script_count = 2,
+        .command_timeout_ms = 15000, // nothing breaks by itself, however late the machine is
+    };
     return redis_scene.loop == NULL;
 }
 

@@ -178,7 +178,7 @@ static void test_the_queue_of_a_port_that_closes(void **state)
     assert_non_null(strstr(got, "\r\nConnection: close\r\n"));
     edge_fakes_hang_up(&clients[0]);
     struct monotime began = loop_now_exact();
-    while (!drained && monotime_diff_ms(loop_now_exact(), began) < 2000)
+    while (!drained && monotime_diff_ms(loop_now_exact(), began) < 20000)
         loop_run_once(edge_fakes.loop, 50);
     assert_true(drained);
 }

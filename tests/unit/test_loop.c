@@ -63,7 +63,7 @@ static void test_timers_fire_in_order_and_can_be_disarmed(void **state)
     struct monotime start = loop_now_exact();
     assert_int_equal(loop_run(loop), 0);
     assert_string_equal(trace, "a b stop ");
-    assert_in_range(monotime_diff_ms(loop_now_exact(), start), 29, 1000);
+    assert_in_range(monotime_diff_ms(loop_now_exact(), start), 29, 10000);
     loop_timer_arm_ms(&c, INT64_MAX);
     loop_timer_disarm(&c);
 }

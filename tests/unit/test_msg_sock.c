@@ -99,7 +99,8 @@ static const struct msg_sock_handlers handlers = {on_open, on_message, on_closed
 
 static void turn_until(const unsigned *counter, unsigned wanted)
 {
-    for (int i = 0; i < 400 && *counter < wanted; i++)
+    struct monotime end = monotime_add_ms(loop_now_exact(), 20000);
+    while (*counter < wanted && !monotime_reached(end, loop_now_exact()))
         loop_run_once(loop, 10);
     assert_true(*counter >= wanted);
 }
@@ -412,7 +413,7 @@ static void test_connect_times_out(void **state)
     }
     struct monotime start = loop_now_exact();
     expect_failure(full);
-    assert_in_range(monotime_diff_ms(loop_now_exact(), start), limits.connect_timeout_ms, 3000);
+    assert_in_range(monotime_diff_ms(loop_now_exact(), start), limits.connect_timeout_ms, 10000);
     for (int i = 0; i < 4; i++)
         close(fillers[i]);
     close(fd);

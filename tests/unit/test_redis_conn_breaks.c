@@ -21,12 +21,13 @@ static void test_killed_with_commands_in_flight(void **state)
 static void test_frozen(void **state)
 {
     (void)state;
+    redis_scene.config.command_timeout_ms = 500;
     redis_scene_open_ready();
     redis_server_freeze(&redis_scene.server, 1);
     struct monotime start = loop_now_exact();
     assert_int_equal(redis_scene_send("PING", redis_scene_on_reply), 0);
     redis_scene_until(&redis_scene.down, 1);
-    assert_in_range(monotime_diff_ms(loop_now_exact(), start), 500, 1000);
+    assert_in_range(monotime_diff_ms(loop_now_exact(), start), 500, 5000);
     assert_int_equal(redis_conn_stats(redis_scene.conn)->timeouts, 1);
     assert_string_equal(redis_scene.trace, "R?D");
     redis_server_freeze(&redis_scene.server, 0);
@@ -36,6 +37,7 @@ static void test_frozen(void **state)
 static void test_idle_connection_has_no_timeout(void **state)
 {
     (void)state;
+    redis_scene.config.command_timeout_ms = 1000;
     redis_scene_open_ready();
     redis_scene_ask("PING");
     redis_scene_turn_ms(1200);

@@ -110,6 +110,15 @@ static void say(const char *text)
     turns(3);
 }
 
+// For a state that does not last.
+static void say_until(const char *text, enum redis_conn_state state)
+{
+    assert_int_equal(write(peer, text, strlen(text)), strlen(text));
+    for (int i = 0; i < 5000 && redis_conn_state(conn) != state; i++)
+        turns(1);
+    assert_int_equal(redis_conn_state(conn), state);
+}
+
 static void expect(const char *text)
 {
     char got[512];
@@ -127,19 +136,32 @@ static int send_ping(void)
 
 #define PING "*1\r\n$4\r\nPING\r\n"
 
-static int setup(void **state)
+static int begin(unsigned command_timeout_ms)
 {
-    (void)state;
     loop = loop_new();
     listener = sock_listen("127.0.0.1:0", 8, false);
     snprintf(address, sizeof address, "127.0.0.1:%u", sock_port(listener));
     memset(trace, 0, sizeof trace);
     ready = down = answers = 0;
-    config = (struct redis_conn_config){.address = address, .reply_max = 1000, .command_timeout_ms = 300};
+    config =
+        (struct redis_conn_config){.address = address, .reply_max = 1000, .command_timeout_ms = command_timeout_ms};
     assert_int_equal(redis_conn_open(&conn, loop, &config, &handlers, NULL), 0);
     accept_peer();
     expect(PING);
     return 0;
+}
+
+// However late the machine is, nobody gives up on us.
+static int setup(void **state)
+{
+    (void)state;
+    return begin(15000);
+}
+
+static int setup_impatient(void **state)
+{
+    (void)state;
+    return begin(300);
 }
 
 static int teardown(void **state)
@@ -236,9 +258,8 @@ static void test_answer_to_no_question(void **state)
 static void test_server_that_still_loads(void **state)
 {
     (void)state;
-    say("-LOADING Redis is loading the dataset in memory\r\n");
+    say_until("-LOADING Redis is loading the dataset in memory\r\n", REDIS_CONN_BACKOFF);
     assert_string_equal(trace, "");
-    assert_int_equal(redis_conn_state(conn), REDIS_CONN_BACKOFF);
     assert_non_null(strstr(redis_conn_last_error(conn), "LOADING"));
     close(peer);
     accept_peer();
@@ -251,9 +272,9 @@ static void test_server_that_never_answers_the_handshake(void **state)
 {
     (void)state;
     struct monotime start = loop_now_exact();
-    while (redis_conn_state(conn) != REDIS_CONN_BACKOFF && monotime_diff_ms(loop_now_exact(), start) < 3000)
+    while (redis_conn_state(conn) != REDIS_CONN_BACKOFF && monotime_diff_ms(loop_now_exact(), start) < 10000)
         loop_run_once(loop, 5);
-    assert_in_range(monotime_diff_ms(loop_now_exact(), start), 250, 1000);
+    assert_in_range(monotime_diff_ms(loop_now_exact(), start), 250, 5000);
     assert_string_equal(redis_conn_last_error(conn), "no answer in time");
     assert_string_equal(trace, "");
 }
@@ -290,7 +311,7 @@ int main(void)
         TEST(test_endless_array_of_small_parts),
         TEST(test_answer_to_no_question),
         TEST(test_server_that_still_loads),
-        TEST(test_server_that_never_answers_the_handshake),
+        cmocka_unit_test_setup_teardown(test_server_that_never_answers_the_handshake, setup_impatient, teardown),
         TEST(test_push_that_is_none),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
