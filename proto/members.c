@@ -3,23 +3,9 @@
 #include <string.h>
 
 #include "common/core/bytes.h"
+#include "common/core/decimal.h"
 
 #define INCARNATION_LEN 16u
-#define NUMBER_LEN_MAX 18u // digits of which any number fits into an int64_t
-
-static int read_number(const char *text, size_t len, uint64_t *out)
-{
-    uint64_t value = 0;
-    if (len == 0 || len > NUMBER_LEN_MAX)
-        return ERR_MALFORMED;
-    for (size_t i = 0; i < len; i++) {
-        if (text[i] < '0' || text[i] > '9')
-            return ERR_MALFORMED;
-        value = value * 10 + (uint64_t)(text[i] - '0');
-    }
-    *out = value;
-    return 0;
-}
 
 static bool read_incarnation(const char *value, size_t len, uint64_t *out)
 {
@@ -37,7 +23,7 @@ int members_field(struct member_view *view, const char *name, size_t name_len, c
 {
     uint64_t incarnation;
     if (name_len == 4 && memcmp(name, "view", 4) == 0)
-        return read_number(value, value_len, &view->number);
+        return decimal_read(value, value_len, INT64_MAX, &view->number) == 0 ? 0 : ERR_MALFORMED;
     if (name_len < 2 || memcmp(name, "s:", 2) != 0 || !read_incarnation(value, value_len, &incarnation))
         return 0;
     int err = member_view_add(view, name + 2, name_len - 2, incarnation);
