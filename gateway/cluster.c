@@ -146,7 +146,7 @@ uint32_t cluster_online(const struct cluster *cluster)
 
 bool cluster_read_only(const struct cluster *cluster)
 {
-    return cluster->config.read_only || cluster->pressure;
+    return cluster->config.read_only || cluster->pressure || cluster->another_canvas;
 }
 
 const char *cluster_not_ready(const struct cluster *cluster)
@@ -155,6 +155,8 @@ const char *cluster_not_ready(const struct cluster *cluster)
         return "no redis";
     if (cluster->config.version == 0)
         return "no canvas";
+    if (cluster->another_canvas)
+        return "another canvas";
     return cluster->links_up == 0 ? "no shard" : NULL;
 }
 

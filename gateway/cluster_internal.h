@@ -43,6 +43,7 @@ struct cluster {
     bool beating;
     uint32_t told_online;
     bool told_read_only;
+    bool another_canvas; // is in Redis: its tiles have another edge
 
     struct route *route;
     struct cluster_slot slots[ROUTE_LINKS_MAX];

@@ -38,11 +38,25 @@ static void tell_status(struct cluster *cluster)
     cluster->events.on_status(cluster->online, read_only, cluster->events.arg);
 }
 
+// All that is held here is as long as the tiles were: a Redis that was emptied and given another canvas under our feet
+// is for another process.
+static bool is_another_canvas(struct cluster *cluster, const struct canvas_config *config)
+{
+    bool is_another = cluster->config.version != 0 && config->geom.edge != cluster->config.geom.edge;
+    if (is_another && !cluster->another_canvas)
+        log_error("the canvas in redis has another tile edge now: this gateway serves nobody until it is started anew",
+                  LOG_U64("edge", config->geom.edge), LOG_U64("was", cluster->config.geom.edge));
+    cluster->another_canvas = is_another;
+    return is_another;
+}
+
 static void take_config(struct cluster *cluster, const struct canvas_config *config)
 {
     bool first = cluster->config.version == 0;
-    if (config->version == cluster->config.version)
+    if (is_another_canvas(cluster, config) || config->version == cluster->config.version) {
+        tell_status(cluster);
         return;
+    }
     cluster->config = *config;
     char how[512];
     if (first && canvas_config_differs(config, &cluster->flags, cluster->flags_given, how, sizeof how))

@@ -150,6 +150,26 @@ static void test_freed_at_any_time(void **state)
     assert_int_equal(s->configs, 0);
 }
 
+// What is held is as long as the tiles were, and would not fit: the images of a whole canvas were written beyond their
+// end when a Redis had been emptied and given tiles of another edge.
+static void test_another_tile_edge_is_not_taken(void **state)
+{
+    struct scene *s = *state;
+    scene_make_ready(s, 5000);
+    scene_ask(s, "HSET {cluster}:config edge 64 version 2");
+    cluster_on_bus(s->cluster, &(struct bus_message){.type = BUS_CONFIG, .version = 2});
+    SCENE_UNTIL(s, cluster_not_ready(s->cluster) != NULL);
+    assert_string_equal(cluster_not_ready(s->cluster), "another canvas");
+    assert_true(cluster_read_only(s->cluster));
+    assert_int_equal(s->configs, 1);
+    assert_int_equal(cluster_config(s->cluster)->geom.edge, 256);
+    scene_ask(s, "HSET {cluster}:config edge 256 version 3");
+    cluster_on_bus(s->cluster, &(struct bus_message){.type = BUS_CONFIG, .version = 3});
+    SCENE_UNTIL(s, s->configs == 2);
+    assert_null(cluster_not_ready(s->cluster));
+    assert_false(cluster_read_only(s->cluster));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -157,6 +177,7 @@ int main(void)
         SCENE(test_refuses_by_itself),
         SCENE(test_beat),
         SCENE(test_redis_goes_and_comes),
+        SCENE(test_another_tile_edge_is_not_taken),
         SCENE(test_freed_at_any_time),
     };
     return cmocka_run_group_tests_name("cluster", tests, NULL, NULL);
