@@ -8,12 +8,10 @@
 FROM debian:bookworm-slim AS base
 # One user for everything, with a fixed number, so that volumes keep their owner from image to image.
 RUN useradd --uid 10001 --user-group --no-create-home --home-dir /nonexistent --shell /usr/sbin/nologin tessera
-COPY deploy/docker/floors deploy/docker/healthcheck /usr/local/bin/
+COPY deploy/docker/floors deploy/docker/healthcheck deploy/docker/packages /usr/local/bin/
 
 FROM base AS redis
-RUN apt-get update \
-    && DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends redis-server \
-    && rm -rf /var/lib/apt/lists/* \
+RUN packages redis-server \
     && floors redis-server 5:7.0.15-1~deb12u10 \
     && install -d -o tessera -g tessera -m 0700 /data /secrets
 USER tessera
@@ -23,17 +21,13 @@ VOLUME /data
 CMD ["tessera-redis", "/data", "/etc/tessera/redis.conf"]
 
 FROM base AS balancer
-RUN apt-get update \
-    && DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends haproxy \
-    && rm -rf /var/lib/apt/lists/* \
+RUN packages haproxy \
     && floors haproxy 2.6.12-1+deb12u4
 USER tessera
 CMD ["haproxy", "-W", "-db", "-f", "/etc/tessera/haproxy.cfg"]
 
 FROM base AS prometheus
-RUN apt-get update \
-    && DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends prometheus \
-    && rm -rf /var/lib/apt/lists/* \
+RUN packages prometheus \
     && install -d -o tessera -g tessera -m 0700 /prometheus
 USER tessera
 VOLUME /prometheus
@@ -43,11 +37,10 @@ CMD ["prometheus", "--config.file=/etc/prometheus/prometheus.yml", "--storage.ts
      "--query.lookback-delta=30s"]
 
 FROM debian:bookworm-slim AS build
-RUN apt-get update \
-    && DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends \
+COPY deploy/docker/packages /usr/local/bin/
+RUN packages \
         gcc make libc6-dev libhiredis-dev libevent-dev libwslay-dev libmsgpack-dev libssl-dev libhttp-parser-dev \
-        libjansson-dev libpng-dev zlib1g-dev uthash-dev \
-    && rm -rf /var/lib/apt/lists/*
+        libjansson-dev libpng-dev zlib1g-dev uthash-dev
 WORKDIR /src
 COPY Makefile ./
 COPY common common
@@ -57,11 +50,9 @@ COPY shard shard
 RUN make -j"$(nproc)" build/tessera-gateway build/tessera-shard build/tessera-ctl
 
 FROM base AS tessera
-RUN apt-get update \
-    && DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends \
+RUN packages \
         libhiredis0.14 libevent-core-2.1-7 libevent-extra-2.1-7 libevent-openssl-2.1-7 libwslay1 libmsgpackc2 libssl3 \
         libhttp-parser2.9 libjansson4 libpng16-16 zlib1g ca-certificates openssl \
-    && rm -rf /var/lib/apt/lists/* \
     && floors libevent-core-2.1-7 2.1.12-stable-8+deb12u1 libssl3 3.0.22-1~deb12u2 \
     && install -d -o tessera -g tessera -m 0700 /secrets /secrets/gateway /secrets/shard /secrets/redis /secrets/ctl /backups
 COPY --from=build /src/build/tessera-gateway /src/build/tessera-shard /src/build/tessera-ctl /usr/local/bin/

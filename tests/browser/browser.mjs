@@ -24,7 +24,7 @@ export const NETWORK = /ERR_CONNECTION_REFUSED|ERR_CONNECTION_RESET|ERR_EMPTY_RE
 /** @typedef {import('playwright-core').Page & { problems: string[] }} Page */
 
 /** @param {string[]} [flags] */
-export const launch = (flags = []) => chromium.launch({ executablePath: EXECUTABLE, args: [...FLAGS, ...flags] });
+export const launch = (flags = []) => chromium.launch({ executablePath: EXECUTABLE, timeout: 120000, args: [...FLAGS, ...flags] });
 
 /**
  * A page of a browser profile of its own, without a service worker unless it is asked for. `problems` collects what the console says.
@@ -40,7 +40,7 @@ export async function open(browser, url, options = DESK) {
 export async function openIn(context, url) {
   const page = /** @type {Page} */ (await context.newPage());
   page.problems = [];
-  page.setDefaultTimeout(30000);
+  page.setDefaultTimeout(60000); // whatever else the machine does
   page.on('console', (message) => {
     if (!NOISE.test(message.text())) page.problems.push(`${message.type()}: ${message.text()}`);
   });

@@ -12,7 +12,7 @@ import { fileURLToPath } from 'node:url';
 
 const ROOT = fileURLToPath(new URL('../../', import.meta.url));
 export const BUILD = resolve(ROOT, process.env.TESSERA_BUILD ?? process.env.BUILD ?? 'build');
-const READY_MS = 30000;
+const READY_MS = 60000;
 
 /** @type {Set<import('node:child_process').ChildProcess>} */
 const children = new Set();

@@ -135,17 +135,17 @@ class Compose:
                     return False
             return True
 
-        wait_until(well, 180, f"healthy: {wanted}")
+        wait_until(well, 240, f"healthy: {wanted}")
 
     def get(self, path):
         """Through the balancer, over TLS, whoever signed the certificate."""
         context = ssl._create_unverified_context()
-        with urllib.request.urlopen(f"https://{ADDRESS}{path}", context=context, timeout=10) as reply:
+        with urllib.request.urlopen(f"https://{ADDRESS}{path}", context=context, timeout=30) as reply:
             return reply.read()
 
     def ask_prometheus(self, path, **query):
         url = f"http://127.0.0.1:{SETTINGS['MONITORING_PORT']}/api/v1/{path}?{urllib.parse.urlencode(query)}"
-        with urllib.request.urlopen(url, timeout=10) as reply:
+        with urllib.request.urlopen(url, timeout=30) as reply:
             answer = json.load(reply)
         assert answer["status"] == "success", answer
         return answer["data"]
@@ -178,7 +178,7 @@ def head(url):
 
     opener = urllib.request.build_opener(Stay, urllib.request.HTTPSHandler(context=ssl._create_unverified_context()))
     try:
-        with opener.open(url, timeout=10) as reply:
+        with opener.open(url, timeout=30) as reply:
             return reply.status, reply.headers
     except urllib.error.HTTPError as reply:
         return reply.code, reply.headers
@@ -208,7 +208,7 @@ class Players:
             assert self.process.poll() is None, f"the players have ended: {self.log.read_text()[-3000:]}"
             return self.acknowledged() >= wanted
 
-        wait_until(drawn, 60, f"people draw: {why}")
+        wait_until(drawn, 120, f"people draw: {why}")
 
     def stop(self):
         """They finish what is under way. Every acknowledged pixel is where it was drawn, in the log of Redis and at the

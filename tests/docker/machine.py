@@ -51,7 +51,7 @@ class Machine:
                 raise Failure(f"it ended with {self.process.returncode}: {self.log.read_text()[-2000:]}")
             return self("systemctl", "is-system-running", check=False).strip() in ("running", "degraded")
 
-        wait_until(is_up, 90, "systemd has started everything", every=0.1)
+        wait_until(is_up, 180, "systemd has started everything", every=0.1)
 
     def first(self):
         """systemd itself, as a number of our own namespace."""
@@ -67,7 +67,7 @@ class Machine:
 
     def reboot(self):
         self("systemctl", "reboot", check=False)
-        self.process.wait(60)
+        self.process.wait(180)
         self.boot()
 
     def off(self):

@@ -9,8 +9,6 @@ const browser = await launch();
 try {
   const options = { ...DESK, ignoreHTTPSErrors: true };
   const [one, other] = await Promise.all([1, 2].map(() => open(browser, `${url}?x=${x}&y=${y}&zoom=20`, options)));
-  // Chromium draws without a GPU here, beside a whole cluster.
-  for (const page of [one, other]) page.setDefaultTimeout(60000);
   await Promise.all([live(one), live(other)]);
   const socket = await one.evaluate(() => performance.getEntriesByType('resource').map((entry) => entry.name).concat(location.href));
   assert.ok(socket.every((name) => name.startsWith('https:')), socket.join(' '));

@@ -56,7 +56,7 @@ def test_what_was_drawn_after_a_backup_is_gone_after_its_restore(compose, player
     restored = compose.canvas()
     restored.check_users()
     assert 0 < len(restored.all_placements()) < before
-    wait_until(lambda: compose.get("/api/v1/tiles/0/0") == restored.colors[0, 0], 20, "gateways have what was restored")
+    wait_until(lambda: compose.get("/api/v1/tiles/0/0") == restored.colors[0, 0], 60, "gateways have what was restored")
 
 
 def test_gateways_and_shards_come_and_go(compose, players):
@@ -74,7 +74,7 @@ def test_each_container_is_killed(compose, players):
     for container in compose.containers(*SERVICES):
         before = container.state()["StartedAt"]
         os.kill(container.program(), signal.SIGKILL)
-        wait_until(lambda: container.state()["StartedAt"] != before and container.healthy(), 60, f"{container.name} is back")
+        wait_until(lambda: container.state()["StartedAt"] != before and container.healthy(), 120, f"{container.name} is back")
         players.progress(f"{container.name} was killed")
     assert players.stop()["reconnects"] > 0
 
