@@ -1,5 +1,6 @@
 // The worker, on the real loop.
 
+#include <stdatomic.h>
 #include <unistd.h>
 
 #include "check.h"
@@ -10,18 +11,22 @@
 struct job {
     struct worker_job job;
     int number, waits_us;
-    bool ran;
+    bool held, ran; // held: until `released`
 };
 
 static struct loop *loop;
 static struct job jobs[JOBS];
 static int order[JOBS], done_count;
+static atomic_bool begun, released;
 
 static void run(struct worker_job *job)
 {
     struct job *mine = (struct job *)job;
     if (mine->waits_us > 0)
         usleep((useconds_t)mine->waits_us);
+    atomic_store(&begun, true);
+    while (mine->held && !atomic_load(&released))
+        usleep(1000);
     mine->ran = true;
 }
 
@@ -35,6 +40,8 @@ static void done(struct worker_job *job)
 static void prepare(void)
 {
     done_count = 0;
+    atomic_store(&begun, false);
+    atomic_store(&released, false);
     for (int i = 0; i < JOBS; i++)
         jobs[i] = (struct job){.job = {.run = run, .done = done}, .number = i};
 }
@@ -64,13 +71,14 @@ static void test_urgent_goes_first(void **state)
     (void)state;
     struct worker *worker = worker_new(loop, JOBS);
     prepare();
-    jobs[0].waits_us = 100000; // the others queue up behind it
+    jobs[0].held = true; // the others queue up behind it
     for (int i = 0; i < 10; i++) {
         jobs[i].job.urgent = i >= 8;
         assert_int_equal(worker_submit(worker, &jobs[i].job), 0);
-        if (i == 0)
-            usleep(20000);
+        while (!atomic_load(&begun))
+            usleep(1000);
     }
+    atomic_store(&released, true);
     wait_for(10);
     static const int expected[] = {0, 8, 9, 1, 2, 3, 4, 5, 6, 7};
     assert_memory_equal(order, expected, sizeof expected);
@@ -82,10 +90,11 @@ static void test_bounded(void **state)
     (void)state;
     struct worker *worker = worker_new(loop, 3);
     prepare();
-    jobs[0].waits_us = 50000;
+    jobs[0].held = true;
     for (int i = 0; i < 3; i++)
         assert_int_equal(worker_submit(worker, &jobs[i].job), 0);
     assert_int_equal(worker_submit(worker, &jobs[3].job), ERR_FULL);
+    atomic_store(&released, true);
     wait_for(3);
     assert_int_equal(worker_submit(worker, &jobs[3].job), 0);
     wait_for(4);
