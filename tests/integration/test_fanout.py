@@ -246,7 +246,7 @@ def test_a_client_that_does_not_read_costs_a_position_and_not_a_copy(make_cluste
             for client in slow:
                 for tile in tiles:
                     at_end = quick.replicas[tile].pos
-                    await client.until(lambda: client.replicas[tile].pos == at_end, 20, f"{tile} at {at_end}")
+                    await client.until(lambda: client.replicas[tile].pos == at_end, 90, f"{tile} at {at_end}")
                     assert client.replicas[tile].colors == quick.replicas[tile].colors
                 assert client.resumes == 0
             await asyncio.to_thread(wait_until, lambda: lagging() == 0, 20, "nobody lags")
