@@ -125,7 +125,7 @@ def test_a_redis_that_stands_still_evicts_nobody(cluster):
 
     right = 0
     for attempt in range(6):
-        before, busy = connects(), Busy(*cluster.procs())
+        before, busy = connects(), [Busy(cluster.redis, shard) for shard in cluster.shards]
         began = time.monotonic()
         cluster.redis.proc.pause()
         time.sleep(1.8)  # less than what a command may take, more than a lease without the half second between beats
@@ -133,9 +133,9 @@ def test_a_redis_that_stands_still_evicts_nobody(cluster):
         paused = time.monotonic() - began
         time.sleep(1)
         assert evictions(cluster) == 0
-        if paused + busy.seconds < 1.95:  # else we were too slow ourselves
+        if paused + max(each.seconds for each in busy) < 1.95:  # else the machine has kept them waiting as well
             assert connects() == before
             right += 1
         if right == 2 or right and attempt >= 3:
             break
-    print(f"{right} times on time: the connections of all shards outlived it")
+    print(f"{right} times in which the machine kept nobody waiting, all connections outlived it")
