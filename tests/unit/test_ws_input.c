@@ -105,6 +105,8 @@ static void test_a_message_that_trickles_is_not_awaited_for_ever(void **state)
     uint8_t bytes[32], ping[16];
     struct ws_conn *ws = ws_client_join();
     ws_client.edge->lists[CONN_LIST_MESSAGE].after_ms = 300;
+    ws_client.edge->lists[CONN_LIST_CLOSING].after_ms = 60000; // it is looked at when it has ended
+    ws_client.edge->lists[CONN_LIST_LINGER].after_ms = 60000;
     ws_client_say(bytes, ws_client_frame(bytes, 0x02, "\2", 1)); // the beginning of a DRAW
     assert_non_null(ws->recv);
     for (unsigned i = 0; i < 100 && conn_of_ws(ws)->state == CONN_WS; i++) {

@@ -33,12 +33,13 @@ static void say_draw(void)
     ws_client_say_message(draw, sizeof draw);
 }
 
-// Time for whose turn has come.
+// Time for whose turn has come, and turns of the loop for what follows from it, however late they are.
 static void tick(void)
 {
     const struct monotime began = loop_now(edge_fakes.loop);
     while (monotime_diff_ms(loop_now(edge_fakes.loop), began) < 250)
         loop_run_once(edge_fakes.loop, 20);
+    edge_fakes_turn(5);
 }
 
 // One more client, which the ws_client functions then mean; returns the side of the one before.
