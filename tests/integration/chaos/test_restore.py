@@ -86,7 +86,8 @@ def test_an_older_file_is_put_back(make_cluster, rng, mode):
             assert cluster.members() == {shard.address for shard in cluster.shards}
             game.go_on()
             await asyncio.sleep(0.5)
-            game.check_verdicts("PLACED", *EXPECTED)
+            # A gateway gives up on a draw after 3 s, and all that was done to Redis may have taken longer; it is sent again.
+            game.check_verdicts("PLACED", "UNAVAILABLE", *EXPECTED)
         tell(cluster)
         check(game, positions, saved_at, restored_at, epoch)
 
