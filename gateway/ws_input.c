@@ -159,12 +159,14 @@ static void await_rest(struct conn *conn)
     deadline_arm(&conn->edge->lists[CONN_LIST_MESSAGE], &late->deadline, loop_now(conn->edge->loop));
 }
 
-// What is missing may lie here unread, while it is not read for other reasons. Not for ever: some of them are its own.
+// What is missing may lie here unread, while it is not read for other reasons, or was not yet since the last of them
+// ended, which may be in this very tick. Not for ever: some of them are its own.
 void ws_input_late(struct conn *conn)
 {
     if (conn->state != CONN_WS)
         return;
-    if (conn->ws.pauses != 0 && ++ws_recv_late(conn->ws.recv)->again <= LATE_MOST)
+    bool unread = conn->ws.pauses != 0 || conn->ws.input_due;
+    if (unread && ++ws_recv_late(conn->ws.recv)->again <= LATE_MOST)
         await_rest(conn);
     else
         ws_conn_close(&conn->ws, WS_CLOSE_SLOW, "a message in pieces for too long");

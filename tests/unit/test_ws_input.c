@@ -167,6 +167,30 @@ static void test_a_message_in_pieces_that_is_not_read_gets_more_time(void **stat
     assert_int_equal(ws_client_closed(), WS_CLOSE_SLOW);
 }
 
+// Its pause ends in the tick in which its time is over: it is read before it is judged.
+static void test_a_message_in_pieces_may_be_read_again_in_the_tick_in_which_it_is_late(void **state)
+{
+    (void)state;
+    uint8_t bytes[32], draw[WS_DRAW_LEN];
+    edge_fakes.answer_at_once = true;
+    struct ws_conn *ws = ws_client_join();
+    struct deadlines *lists = ws_client.edge->lists;
+    ws_encode_draw(draw, &(struct ws_draw){1, 2, 3, 4});
+    size_t len = ws_client_frame(bytes, 0x82, draw, sizeof draw);
+    lists[CONN_LIST_MESSAGE].after_ms = 60000;
+    ws_client_say(bytes, 5);
+    ws->pauses |= WS_PAUSE_RATE;
+    ws_client_say(bytes + 5, len - 5);
+    assert_int_equal(edge_fakes.draws, 0);
+    lists[CONN_LIST_MESSAGE].after_ms = lists[CONN_LIST_PAUSE].after_ms = 1; // both are due in the next tick
+    deadline_arm(&lists[CONN_LIST_MESSAGE], &ws_recv_late(ws->recv)->deadline, loop_now(edge_fakes.loop));
+    deadline_arm(&lists[CONN_LIST_PAUSE], &ws->pause, loop_now(edge_fakes.loop));
+    pass(300);
+    assert_int_equal(conn_of_ws(ws)->state, CONN_WS);
+    assert_int_equal(edge_fakes.draws, 1);
+    assert_null(ws->recv);
+}
+
 static void test_draws_in_flight(void **state)
 {
     (void)state;
@@ -225,6 +249,7 @@ int main(void)
         WS_CLIENT_TEST(test_a_message_that_trickles_is_not_awaited_for_ever),
         WS_CLIENT_TEST(test_messages_cut_anywhere_are_in_time),
         WS_CLIENT_TEST(test_a_message_in_pieces_that_is_not_read_gets_more_time),
+        WS_CLIENT_TEST(test_a_message_in_pieces_may_be_read_again_in_the_tick_in_which_it_is_late),
         WS_CLIENT_TEST(test_draws_in_flight),
         WS_CLIENT_TEST(test_many_draws_in_one_segment),
     };
