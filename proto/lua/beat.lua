@@ -18,9 +18,13 @@ local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 local now_text = string.format('%.0f', now)
 
+-- 0: no member's value; it goes as if it had never beaten.
 local function read(value)
-    local beat, version = string.match(value, '^%x+ (%d+)(.*)$')
-    return tonumber(beat) or 0, version or ''
+    local who, beat, version = string.match(value, '^(%x+) (%d+)(.*)$')
+    if not who or #who ~= 16 then
+        return 0, ''
+    end
+    return tonumber(beat), version
 end
 
 local all = redis.call('HGETALL', members)
@@ -45,7 +49,7 @@ for i = 1, #all, 2 do
             redis.call('HSET', members, field, incarnation .. ' ' .. now_text .. version)
         elseif lease > 0 and now - counted > lease then
             evicted[#evicted + 1] = field
-        elseif counted ~= beat then
+        elseif beat > 0 and counted ~= beat then
             redis.call('HSET', members, field, string.sub(value, 1, 17) .. string.format('%.0f', counted) .. version)
         end
     end

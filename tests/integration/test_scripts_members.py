@@ -63,6 +63,17 @@ def test_a_beat_from_the_future_does_not_live_for_ever(scripts, client):
     assert client.hget(MEMBERS, "s:b:1") is None
 
 
+def test_what_is_no_member_goes_with_the_next_beat(scripts, client):
+    """Whatever it says of when it has beaten."""
+    join(scripts, "a:1", OWNER)
+    for broken in ("ff 99999999999999", OTHER + "0 99999999999999", OTHER, "", "none " + "9" * 14):
+        client.hset(MEMBERS, "s:b:1", broken)
+        assert beat(scripts, "a:1", OWNER, 0)[0] == 1
+        assert client.hget(MEMBERS, "s:b:1").decode() == broken, "who evicts nobody changes nothing"
+        assert beat(scripts, "a:1", OWNER, 60000)[0] == 1
+        assert client.hget(MEMBERS, "s:b:1") is None, broken
+
+
 def test_a_silence_of_all_evicts_nobody(scripts, client):
     """Redis stood still, or its clock was set ahead: the beats of the others are on their way. Who is really gone goes later."""
 
