@@ -51,6 +51,8 @@ export class FakeGateway {
     this.meStatus = 200;
     /** Who asks for their name is answered when this is done, with what it was when they asked. @type {Promise<unknown>} */
     this.holdMe = Promise.resolve();
+    /** Whoever wants a name has it when this is done. @type {Promise<unknown>} */
+    this.holdName = Promise.resolve();
     /** @type {[number, number, number][]} */
     this.heat = [];
     /** The session was asked for with ?fresh. */
@@ -350,6 +352,7 @@ export class FakeGateway {
       let body = '';
       for await (const part of request) body += part;
       const { name } = JSON.parse(body);
+      await this.holdName;
       if (Object.hasOwn(this.names, String(name))) return this.names[name];
       Object.assign(this.me, name === null ? { name: 'Brave Otter 4711', chosen: false } : { name, chosen: true });
     }

@@ -179,6 +179,14 @@ test('the answer to what one is called comes late: what was written meanwhile st
     await waitNote(page, 'You are Grace now.');
   });
   assert.deepEqual([await page.innerText('#me'), await page.inputValue('#name')], ['Grace', 'Grace']);
+  let give = (/** @type {any} */ _) => {};
+  gateway.holdName = new Promise((resolve) => (give = resolve));
+  await page.fill('#name', 'Hopper');
+  await page.keyboard.press('Enter');
+  await page.fill('#name', 'Hopper the second');
+  give(null);
+  await waitNote(page, 'You are Hopper now.');
+  assert.deepEqual([await page.innerText('#me'), await page.inputValue('#name')], ['Hopper', 'Hopper the second']);
   await done(page);
 });
 

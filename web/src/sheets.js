@@ -181,12 +181,13 @@ export class Sheets {
   /** @param {string | null} name */
   async #rename(name) {
     const note = byId('name-note');
+    const asked = this.#field.value;
     if (name === '') return;
     note.textContent = say('name.asking');
     try {
       const known = await me({ name });
       this.#given++;
-      this.#written = false;
+      this.#written = this.#field.value !== asked; // whoever has gone on writing meanwhile keeps it
       this.#named(known);
       note.textContent = say('name.done', { name: this.name });
     } catch (error) {
