@@ -359,7 +359,7 @@ test('who placed a pixel is told to everybody, by the name that they chose', asy
   await page.locator('#me', { hasText: /\w/ }).waitFor();
   await page.fill('#name', `Painter ${x}`);
   await page.click('#name-save');
-  await page.waitForFunction((name) => document.querySelector('#name-note')?.textContent === `You are ${name} now.`, `Painter ${x}`);
+  await page.waitForFunction((name) => document.querySelector('#name-note')?.textContent?.startsWith(`You are ${name} now.`), `Painter ${x}`);
   const at = await onScreen(other, x, y);
   await other.mouse.click(at.x, at.y);
   await other.locator('#card-list li', { hasText: `Painter ${x}` }).waitFor();

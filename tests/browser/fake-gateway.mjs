@@ -53,6 +53,8 @@ export class FakeGateway {
     this.holdMe = Promise.resolve();
     /** Whoever wants a name has it when this is done. @type {Promise<unknown>} */
     this.holdName = Promise.resolve();
+    /** For how long a name that was given stays. */
+    this.nameStays = 0;
     /** @type {[number, number, number][]} */
     this.heat = [];
     /** The session was asked for with ?fresh. */
@@ -355,6 +357,7 @@ export class FakeGateway {
       await this.holdName;
       if (Object.hasOwn(this.names, String(name))) return this.names[name];
       Object.assign(this.me, name === null ? { name: 'Brave Otter 4711', chosen: false } : { name, chosen: true });
+      this.me.change_in_s = this.nameStays;
     }
     return [200, this.me];
   }

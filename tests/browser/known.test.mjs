@@ -190,6 +190,35 @@ test('the answer to what one is called comes late: what was written meanwhile st
   await done(page);
 });
 
+test('an open sheet has all keys, also when what had the focus cannot have it any more', async () => {
+  const gateway = await gatewayWith();
+  gateway.nameStays = 86400;
+  const page = await open(shared.browser, gateway.url + QUERY);
+  await live(page);
+  await page.keyboard.press('4');
+  await page.keyboard.press('ArrowRight');
+  await waitDock(page, 'aim');
+  const before = gateway.history.length;
+  await page.click('#menu');
+  // Typed before a field has the focus: it closes nothing and is no key of the page.
+  await page.keyboard.type('Ann a4m');
+  assert.equal(await page.evaluate(() => document.activeElement?.id), 'menu-sheet');
+  await page.locator('#menu-sheet[open]').waitFor();
+  await page.fill('#name', 'Grace');
+  await page.keyboard.press('Enter');
+  await waitNote(page, 'You are Grace now. Your name can be changed again in');
+  assert.deepEqual([await page.isDisabled('#name'), await page.isDisabled('#name-save')], [true, true]);
+  assert.equal(await page.evaluate(() => document.activeElement?.id), 'menu-sheet');
+  for (const key of ['Enter', 'm', 'i', '7', ' ']) await page.keyboard.press(key);
+  await page.evaluate(() => /** @type {HTMLElement} */ (document.activeElement).blur());
+  for (const key of ['Enter', 'm', 'i', '7', ' ']) await page.keyboard.press(key);
+  assert.equal(gateway.history.length, before);
+  await page.keyboard.press('Escape');
+  await page.locator('#menu-sheet').waitFor({ state: 'hidden' });
+  assert.equal(await page.locator('#card').isVisible(), false);
+  await done(page);
+});
+
 test('? shows the keys; a sheet keeps the keyboard to itself and gives it back', async () => {
   const gateway = await gatewayWith();
   const page = await open(shared.browser, gateway.url + QUERY);

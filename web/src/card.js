@@ -158,6 +158,7 @@ export class Card {
     const who = document.createElement('span');
     who.className = 'who';
     const called = document.createElement('bdi');
+    row.classList.toggle('mine', it.by === this.deps.myName());
     called.textContent = it.by === this.deps.myName() ? say('youNamed', { name: it.by }) : it.by;
     who.title = it.by;
     who.append(called);

@@ -147,6 +147,8 @@ export function bindKeys(window, commands) {
     // A Mac tells of no key that is let go while Command is down.
     if (event.key === 'Meta') release();
     if (event.ctrlKey || event.metaKey || event.altKey) return;
+    // Over an open sheet nobody aims, wherever the focus is.
+    if (window.document.querySelector('dialog:modal')) return;
     if (event.target instanceof Element && event.target.closest('dialog')) return;
     if (event.code in HELD) {
       down.add(event.code);

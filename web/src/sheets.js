@@ -83,6 +83,7 @@ export class Sheets {
     if (this.open) return;
     this.#show();
     this.#menu.showModal();
+    this.#menu.focus(); // or what is typed at once would press the button that closes it
     this.#fetchName();
   }
 
@@ -90,6 +91,7 @@ export class Sheets {
     this.#menu.close();
     if (this.#help.open) return;
     this.#help.showModal();
+    this.#help.focus();
     // Where the browser tells, also before a key was pressed.
     /** @type {any} */ (navigator).keyboard?.getLayoutMap?.().then(
       (/** @type {Map<string, string>} */ keys) => keys.forEach((key, code) => nameKey(code, key)),
@@ -173,7 +175,10 @@ export class Sheets {
     if (!this.#written) this.#field.value = chosen ? name : '';
     byId('name-reset').hidden = !chosen;
     const locked = changeInMs > 0;
+    const { activeElement } = document;
     this.#field.disabled = input('name-save').disabled = locked;
+    // What is disabled loses the focus to the page, where keys would not be those of the sheet.
+    if (locked && activeElement?.closest('#name-form')) this.#menu.focus();
     if (locked) byId('name-note').textContent = say('name.tooSoon', { wait: about(changeInMs) });
     this.deps.named(name);
   }
@@ -190,6 +195,7 @@ export class Sheets {
       this.#written = this.#field.value !== asked; // whoever has gone on writing meanwhile keeps it
       this.#named(known);
       note.textContent = say('name.done', { name: this.name });
+      if (known.changeInMs > 0) note.textContent += ` ${say('name.tooSoon', { wait: about(known.changeInMs) })}`;
     } catch (error) {
       const { code, retryMs } = error instanceof NameError ? error : { code: '', retryMs: 0 };
       note.textContent = say(NAME_REASONS[code] ?? 'name.failed', { wait: about(retryMs) });
