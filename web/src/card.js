@@ -158,8 +158,9 @@ export class Card {
     const who = document.createElement('span');
     who.className = 'who';
     const called = document.createElement('bdi');
-    row.classList.toggle('mine', it.by === this.deps.myName());
-    called.textContent = it.by === this.deps.myName() ? say('youNamed', { name: it.by }) : it.by;
+    const mine = it.by === this.deps.myName();
+    row.classList.toggle('mine', mine);
+    called.textContent = mine ? say('youNamed', { name: it.by }) : it.by;
     who.title = it.by;
     who.append(called);
     const time = document.createElement('time');

@@ -149,7 +149,6 @@ export function bindKeys(window, commands) {
     if (event.ctrlKey || event.metaKey || event.altKey) return;
     // Over an open sheet nobody aims, wherever the focus is.
     if (window.document.querySelector('dialog:modal')) return;
-    if (event.target instanceof Element && event.target.closest('dialog')) return;
     if (event.code in HELD) {
       down.add(event.code);
       tell();
