@@ -42,9 +42,13 @@ class EachItsOwn:
 
     def __enter__(self):
         self._dropped = _dropped()
-        for path, value in self._want.items():
-            self._were[path] = path.read_text().strip()
-            path.write_text(f"{value}\n")
+        try:
+            for path, value in self._want.items():
+                self._were[path] = path.read_text().strip()
+                path.write_text(f"{value}\n")
+        except OSError:
+            self.__exit__()
+            raise
 
     def __exit__(self, *_):
         for path, value in reversed(self._were.items()):
