@@ -122,6 +122,7 @@ UNIT = {KIB: 1 << 10, MIB: 1 << 20, SECONDS: 1000}
      "CONN_LIST_HEAD"),
     ("PROTOCOL", "(first), # (kept alive)", SECONDS, "gateway/edge.c", "CONN_LIST_KEEPALIVE"),
     ("PROTOCOL", "| an answer of which the client takes nothing | # |", SECONDS, "gateway/edge.c", "CONN_LIST_STALL"),
+    ("PROTOCOL", "pings between its frames or not | #; up to", SECONDS, "gateway/edge.c", "CONN_LIST_MESSAGE"),
     ("PROTOCOL", "| time to HELLO | # ", SECONDS, "gateway/edge.c", "CONN_LIST_HELLO"),
     ("PROTOCOL", "whole within #; everything else is closed", SECONDS, "gateway/edge.c", "CONN_LIST_PROXY"),
     ("PROTOCOL", "A gateway answers at most # lookups of pixels a second", PLAIN, EDGE, "EDGE_PIXELS_PER_SECOND"),
