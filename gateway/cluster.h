@@ -51,7 +51,8 @@ void cluster_on_bus(struct cluster *cluster, const struct bus_message *message);
 // NULL before it is known.
 const struct canvas_config *cluster_config(const struct cluster *cluster);
 uint32_t cluster_online(const struct cluster *cluster);
-bool cluster_read_only(const struct cluster *cluster); // by configuration, or Redis is nearly full
+// By configuration, or because Redis is nearly full or has another canvas.
+bool cluster_read_only(const struct cluster *cluster);
 // NULL when draws can be served, else why not: "no redis", "no canvas", "another canvas", "no shard". Static storage.
 const char *cluster_not_ready(const struct cluster *cluster);
 // Connections of this gateway, for the online beat.

@@ -124,7 +124,7 @@ static int add_own(struct cluster *cluster, struct metrics *metrics)
          .arg = cluster},
         {.name = "tessera_gateway_read_only",
          .type = METRICS_GAUGE,
-         .help = "Whether draws are refused, by configuration or because Redis is nearly full.",
+         .help = "Whether draws are refused, by configuration or because Redis is nearly full or has another canvas.",
          .read = read_read_only,
          .arg = cluster},
     };
