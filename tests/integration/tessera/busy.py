@@ -9,8 +9,9 @@ from pathlib import Path
 
 
 class Busy:
-    """How long these processes and this one have waited for a processor since this was made. Processes: whatever has a `pid`, and
-    may end and be started again meanwhile; or things that have one as `proc` or `process`."""
+    """How long that one of these processes and this one has waited for a processor since this was made that has waited longest. They
+    wait at the same time, so that all their waits together would excuse too much. Processes: whatever has a `pid`, and may end and be
+    started again meanwhile; or things that have one as `proc` or `process`."""
 
     def __init__(self, *processes):
         self.processes = processes
@@ -23,16 +24,19 @@ class Busy:
         return popen.pid if popen else None
 
     def _waited(self):
-        """{thread: seconds}"""
+        """{(process, thread): seconds}"""
         found = {}
         for pid in {os.getpid(), *map(self._pid, self.processes)} - {None}:
             for thread in Path(f"/proc/{pid}/task").glob("*"):
                 try:
-                    found[thread.name] = int((thread / "schedstat").read_text().split()[1]) / 1e9
+                    found[pid, thread.name] = int((thread / "schedstat").read_text().split()[1]) / 1e9
                 except (OSError, IndexError):
                     pass  # it has ended
         return found
 
     @property
     def seconds(self):
-        return sum(max(now - self.before.get(thread, 0), 0) for thread, now in self._waited().items())
+        waited = {}
+        for thread, now in self._waited().items():
+            waited[thread[0]] = waited.get(thread[0], 0) + max(now - self.before.get(thread, 0), 0)
+        return max(waited.values(), default=0)
